@@ -1,1 +1,7 @@
-//! mailprobe
+//! mailprobe: a fleet of synthetic probes for mail services. ARCHITECTURE.md tells which room is for what.
+
+pub mod catalogue;
+pub mod clock;
+pub mod config;
+pub mod outcome;
+pub mod secret;

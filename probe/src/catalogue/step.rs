@@ -1,0 +1,70 @@
+//! The timed parts of a run.
+
+/// A timed part of a run; the label value `step`. The step that is open when a deadline passes is charged with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Step {
+    Resolve,
+    Connect,
+    Proxy,
+    Tls,
+    Greeting,
+    Hello,
+    Starttls,
+    Auth,
+    Select,
+    List,
+    Envelope,
+    Data,
+    Deliver,
+    Look,
+    Fetch,
+    Cleanup,
+    Quit,
+}
+
+/// One row of the step table.
+pub struct StepRow {
+    pub id: Step,
+    pub name: &'static str,
+    pub help: &'static str,
+}
+
+/// In the order in which a run meets them.
+pub const STEPS: &[StepRow] = &[
+    row(Step::Resolve, "resolve", "the name is looked up"),
+    row(Step::Connect, "connect", "the TCP connection is opened"),
+    row(Step::Proxy, "proxy", "the proxy is asked to connect (HTTP CONNECT)"),
+    row(Step::Tls, "tls", "the TLS handshake"),
+    row(Step::Greeting, "greeting", "the server's first line"),
+    row(Step::Hello, "hello", "EHLO, CAPABILITY, CAPA: what the server offers"),
+    row(Step::Starttls, "starttls", "the change to TLS is asked for"),
+    row(Step::Auth, "auth", "the sign-in"),
+    row(Step::Select, "select", "the inbox is opened"),
+    row(Step::List, "list", "the inbox is listed"),
+    row(Step::Envelope, "envelope", "sender and recipient are given"),
+    row(Step::Data, "data", "the message is handed over, until the server has accepted it"),
+    row(Step::Deliver, "deliver", "from acceptance until the message is visible"),
+    row(Step::Look, "look", "the folder is looked into for new messages"),
+    row(Step::Fetch, "fetch", "a message is read"),
+    row(Step::Cleanup, "cleanup", "our messages are deleted"),
+    row(Step::Quit, "quit", "the session is ended in the ordinary way"),
+];
+
+const fn row(id: Step, name: &'static str, help: &'static str) -> StepRow {
+    StepRow { id, name, help }
+}
+
+const _: () = {
+    let mut i = 0;
+    while i < STEPS.len() {
+        assert!(STEPS[i].id as usize == i, "STEPS is in the order of the enum");
+        i += 1;
+    }
+};
+
+impl Step {
+    /// The label value.
+    pub fn name(self) -> &'static str {
+        STEPS[self as usize].name
+    }
+}

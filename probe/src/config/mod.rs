@@ -1,0 +1,3 @@
+//! As written (raw) → as run (plan); every refusal names file, place, value.
+
+pub mod plan;

@@ -1,0 +1,277 @@
+//! The configuration as it is run: checked, complete, ready to use. Made by the other half of this room, read by all.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::catalogue::{Kind, Protocol};
+use crate::secret::Secret;
+
+/// All that a process runs.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub site: Arc<str>,
+    pub site_labels: BTreeMap<String, String>,
+    /// Where /metrics, the API and (without `listen_page`) the page are served.
+    pub listen: SocketAddr,
+    pub listen_page: Option<SocketAddr>,
+    /// TLS and basic auth in the format of the Prometheus exporters.
+    pub web_config_file: Option<PathBuf>,
+    pub http: Http,
+    pub log: Log,
+    pub fleet_keys: FleetKeys,
+    pub reference: Reference,
+    pub mail_services: BTreeMap<Arc<str>, Arc<MailService>>,
+    pub mailboxes: BTreeMap<Arc<str>, Arc<Mailbox>>,
+    /// Sorted by name.
+    pub checks: Vec<Arc<Check>>,
+    /// How long a refused credential is left alone; never shorter than 35 minutes.
+    pub auth_pause: Duration,
+    /// A kept session is renewed at this age, jittered.
+    pub session_max_age: Duration,
+    /// How long a stopping process awaits what is in flight.
+    pub drain: Duration,
+    /// Every file that was read, secrets and certificates included: a change of one of them reloads.
+    pub files: Vec<PathBuf>,
+    /// What `config check` says and the start logs: accepted, and worth a second look.
+    pub warnings: Vec<String>,
+}
+
+/// What is served beside the page and the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Http {
+    /// `POST /-/reload`.
+    pub reload: bool,
+    /// `/probe?check=NAME`.
+    pub probe: bool,
+}
+
+/// How the log is written, to standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: LogLevel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Logfmt,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// The keys that sign the fleet's messages.
+#[derive(Clone, Debug)]
+pub struct FleetKeys {
+    pub sign: Secret,
+    /// Accepted beside `sign`, so that keys can be changed.
+    pub accept: Vec<Secret>,
+}
+
+/// Targets that are not mail: is it us or them?
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reference {
+    /// A DNS server, asked over TCP.
+    pub dns: Option<SocketAddr>,
+    /// An http or https URL; any answer counts as up.
+    pub web: Option<String>,
+}
+
+/// One mail system as its clients see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailService {
+    pub name: Arc<str>,
+    pub endpoints: BTreeMap<Protocol, Endpoint>,
+    pub tls: Tls,
+    pub proxy: Option<Proxy>,
+    pub ip_family: IpFamily,
+    pub resolver: Resolver,
+    /// Changes when anything above does, the content of `ca_file` and the proxy's password included.
+    pub fingerprint: u64,
+}
+
+/// Where one protocol of a mail service is spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// A name or an address literal, without brackets.
+    pub host: Arc<str>,
+    pub port: u16,
+    pub tls: TlsMode,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    Starttls,
+    Implicit,
+    None,
+}
+
+/// How TLS is spoken with a mail service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM certificates beside the system's roots: the content of `ca_file`.
+    pub ca: Option<Arc<[u8]>>,
+    /// Instead of the endpoint's host.
+    pub server_name: Option<Arc<str>>,
+    /// Refuse TLS 1.2.
+    pub min_tls13: bool,
+    /// The issuers (organisation or common name, as in the certificate) that are expected; empty: never `tls_intercepted`.
+    pub expected_issuers: Vec<String>,
+}
+
+/// An HTTP proxy that is asked to CONNECT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    pub host: Arc<str>,
+    pub port: u16,
+    pub username: Option<Arc<str>>,
+    pub password: Option<Secret>,
+    /// Hosts, domains (`.example.com`) and addresses that are reached without it.
+    pub no_proxy: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpFamily {
+    Any,
+    V4,
+    V6,
+}
+
+/// Who looks names up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolver {
+    /// Ask the name servers of resolv.conf ourselves, each lookup fresh.
+    Own,
+    /// Ask these name servers.
+    Servers(Vec<IpAddr>),
+    /// As every other program of this host does (getaddrinfo).
+    System,
+}
+
+/// A test account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mailbox {
+    pub name: Arc<str>,
+    pub mail_service: Arc<MailService>,
+    /// Lower case.
+    pub address: Arc<str>,
+    pub auth: Auth,
+    pub limits: Limits,
+    /// Sessions of one protocol at once.
+    pub max_sessions: usize,
+    /// Changes when anything above does, except a secret file's content: that is read at each sign-in.
+    pub fingerprint: u64,
+}
+
+/// How a mailbox signs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    pub username: Arc<str>,
+    pub method: Method,
+    /// Allowed mechanisms, best first; the first that the server offers is used.
+    pub mechanisms: Vec<Mechanism>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Method {
+    Password(SecretSource),
+    /// `oauth2` with `flow: token_file`: somebody else renews the token.
+    TokenFile(SecretSource),
+}
+
+/// Where a secret comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// Read at each sign-in; one trailing newline is cut.
+    File(PathBuf),
+    /// Written in the configuration; accepted with a warning.
+    Inline(Secret),
+}
+
+/// A SASL mechanism, or the protocol's own sign-in with user name and password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Mechanism {
+    ScramSha256,
+    Plain,
+    Login,
+    Xoauth2,
+    Oauthbearer,
+}
+
+impl Mechanism {
+    pub const ALL: &'static [Self] =
+        &[Self::ScramSha256, Self::Plain, Self::Login, Self::Xoauth2, Self::Oauthbearer];
+
+    /// As the protocols write it; the configuration takes it in any case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+            Self::Xoauth2 => "XOAUTH2",
+            Self::Oauthbearer => "OAUTHBEARER",
+        }
+    }
+}
+
+/// What a mailbox may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub messages_per_day: Option<u32>,
+    /// To another mail service.
+    pub external_per_day: u32,
+}
+
+/// One thing watched on a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    pub name: Arc<str>,
+    pub every: Duration,
+    pub timeout: Duration,
+    pub what: What,
+    /// Changes when anything above does, the mailboxes and mail services that it names included.
+    pub fingerprint: u64,
+}
+
+/// A check's kind with its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    Roundtrip(Roundtrip),
+    Login { mailbox: Arc<Mailbox>, protocols: Vec<Protocol> },
+    Endpoint { mail_service: Arc<MailService>, protocols: Vec<Protocol> },
+}
+
+/// One sender, one receiver, any number of views.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roundtrip {
+    pub from: Arc<Mailbox>,
+    pub to: Arc<Mailbox>,
+    /// Used in turn, slot by slot.
+    pub send: Vec<Protocol>,
+    pub views: Vec<Protocol>,
+    pub late_after: Duration,
+    pub lost_after: Duration,
+    /// Messages awaited at once; above it the slot is skipped.
+    pub max_in_flight: usize,
+    /// Keep the sending session from one message to the next.
+    pub keep_sender: bool,
+}
+
+impl What {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Roundtrip(_) => Kind::Roundtrip,
+            Self::Login { .. } => Kind::Login,
+            Self::Endpoint { .. } => Kind::Endpoint,
+        }
+    }
+}
