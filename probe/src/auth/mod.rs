@@ -1,1 +1,4 @@
-//! auth
+//! Credential → what a protocol needs; single flight and pauses, so that the probe never locks an account.
+
+pub mod gate;
+pub mod sasl;

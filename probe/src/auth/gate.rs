@@ -1,0 +1,276 @@
+//! One gate per credential: sign-in is single-flight until it has succeeded, refusals pause.
+//!
+//! The rules, so that no account is locked by the probe:
+//! - Until a credential has been accepted once, since the start or since its secret changed, one sign-in goes at a
+//!   time over all protocols, and the first refusal pauses the credential.
+//! - After that, a refusal holds what was refused for one slot, and the second one pauses. If another protocol was
+//!   accepted since, only the refused protocol is held and paused, else the whole credential.
+//! - A changed secret ends every pause.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::time::Instant;
+
+use crate::catalogue::{Protocol, Reason};
+use crate::outcome::Fault;
+use crate::secret::Secret;
+
+/// The state of one credential (realm and user name), shared by all that sign in with it.
+pub struct Gate {
+    pause: Duration,
+    turn: Arc<Turn<()>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Of the secret that was tried last.
+    secret: Option<u64>,
+    proven: bool,
+    /// Over all protocols, since the last acceptance.
+    refusals: u8,
+    until: Option<(Instant, Fault)>,
+    protocols: HashMap<Protocol, Door>,
+}
+
+#[derive(Default)]
+struct Door {
+    refusals: u8,
+    accepted: Option<Instant>,
+    until: Option<(Instant, Fault)>,
+}
+
+/// The right to one attempt. Dropped unused, nothing is known: the attempt may have been a refusal, and counts as none.
+pub struct Pass {
+    gate: Arc<Gate>,
+    protocol: Protocol,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Gate {
+    pub fn new(pause: Duration) -> Arc<Self> {
+        Arc::new(Self { pause, turn: Arc::default(), state: Mutex::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for its turn, then grants one attempt with this secret.
+    ///
+    /// # Errors
+    /// `credential_paused`, with the words of the refusal that began the pause.
+    pub async fn enter(self: &Arc<Self>, protocol: Protocol, secret: &Secret) -> Result<Pass, Fault> {
+        self.learn(secret);
+        let needs_turn = {
+            let state = self.state();
+            state.open(protocol)?;
+            !state.proven
+        };
+        let turn = if needs_turn {
+            let turn = Arc::clone(&self.turn).lock_owned().await;
+            let state = self.state();
+            state.open(protocol)?;
+            // Who waited while another proved the credential needs no turn any more.
+            (!state.proven).then_some(turn)
+        } else {
+            None
+        };
+        Ok(Pass { gate: Arc::clone(self), protocol, _turn: turn })
+    }
+
+    /// Until when sign-ins by this protocol are paused.
+    pub fn paused(&self, protocol: Protocol) -> Option<Instant> {
+        let state = self.state();
+        state.held(protocol).map(|(until, _)| *until)
+    }
+
+    /// Until when the whole credential is paused.
+    pub fn paused_whole(&self) -> Option<Instant> {
+        self.state().until.as_ref().map(|(until, _)| *until).filter(|until| *until > Instant::now())
+    }
+
+    /// A secret that was read: another one than was refused ends the pause.
+    pub fn learn(&self, secret: &Secret) {
+        let mut state = self.state();
+        let fingerprint = secret.fingerprint();
+        if state.secret != Some(fingerprint) {
+            *state = State { secret: Some(fingerprint), ..State::default() };
+        }
+    }
+
+    fn accepted(&self, protocol: Protocol) {
+        let mut state = self.state();
+        state.proven = true;
+        state.refusals = 0;
+        state.until = None;
+        let door = state.protocols.entry(protocol).or_default();
+        *door = Door { accepted: Some(Instant::now()), ..Door::default() };
+    }
+
+    fn refused(&self, protocol: Protocol, fault: &Fault, slot: Duration) {
+        let now = Instant::now();
+        let mut state = self.state();
+        state.refusals = state.refusals.saturating_add(1);
+        let others_well = state.protocols.iter().any(|(of, door)| {
+            *of != protocol && door.accepted.is_some_and(|at| now.duration_since(at) < slot * 2)
+        });
+        let alone = state.proven && state.refusals < 2 && others_well;
+        let proven = state.proven;
+        let all = state.refusals;
+        let door = state.protocols.entry(protocol).or_default();
+        door.refusals = door.refusals.saturating_add(1);
+        door.accepted = None;
+        let many = if alone { door.refusals } else { all };
+        let hold = if !proven || many >= 2 { self.pause } else { slot.min(self.pause) };
+        let until = Some((now + hold, fault.clone()));
+        if alone {
+            door.until = until;
+        } else {
+            state.until = until;
+        }
+    }
+}
+
+impl State {
+    fn held(&self, protocol: Protocol) -> Option<&(Instant, Fault)> {
+        let now = Instant::now();
+        let door = self.protocols.get(&protocol).and_then(|door| door.until.as_ref());
+        self.until.iter().chain(door).find(|(until, _)| *until > now)
+    }
+
+    fn open(&self, protocol: Protocol) -> Result<(), Fault> {
+        let Some((until, refusal)) = self.held(protocol) else { return Ok(()) };
+        let left = until.duration_since(Instant::now()).as_secs();
+        let words = format!("refused before ({refusal}); the next attempt is in {left} s");
+        Err(Fault { code: refusal.code, ..Fault::new(Reason::CredentialPaused, &words) })
+    }
+}
+
+impl Pass {
+    /// The server accepted.
+    pub fn accepted(self) {
+        self.gate.accepted(self.protocol);
+    }
+
+    /// The sign-in ended with a fault; only a refusal pauses. `slot`: how far apart two attempts must be.
+    pub fn failed(self, fault: &Fault, slot: Duration) {
+        if is_refusal(fault.reason) {
+            self.gate.refused(self.protocol, fault, slot);
+        }
+    }
+}
+
+/// What a server may count towards a lockout.
+fn is_refusal(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::CredentialsRejected
+            | Reason::TokenRefused
+            | Reason::TokenExpired
+            | Reason::AccountLocked
+            | Reason::PasswordExpired
+            | Reason::MfaRequired
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(35 * 60);
+    const SLOT: Duration = Duration::from_secs(60);
+
+    fn refusal() -> Fault {
+        Fault::new(Reason::CredentialsRejected, "535 no")
+    }
+
+    async fn attempt(gate: &Arc<Gate>, protocol: Protocol, well: bool) -> Result<(), Reason> {
+        let secret = Secret::new("pw-of-the-test");
+        let pass = gate.enter(protocol, &secret).await.map_err(|fault| fault.reason)?;
+        if well {
+            pass.accepted()
+        } else {
+            pass.failed(&refusal(), SLOT)
+        }
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_refusal_pauses_all_protocols_for_the_whole_pause() {
+        let gate = Gate::new(PAUSE);
+        attempt(&gate, Protocol::Imap, false).await.unwrap();
+        for protocol in [Protocol::Imap, Protocol::Smtp] {
+            assert_eq!(attempt(&gate, protocol, true).await, Err(Reason::CredentialPaused));
+        }
+        tokio::time::advance(PAUSE - Duration::from_secs(1)).await;
+        assert_eq!(attempt(&gate, Protocol::Smtp, true).await, Err(Reason::CredentialPaused));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(attempt(&gate, Protocol::Smtp, true).await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_proven_credential_is_tried_twice_a_slot_apart() {
+        let gate = Gate::new(PAUSE);
+        attempt(&gate, Protocol::Imap, true).await.unwrap();
+        tokio::time::advance(SLOT * 3).await;
+        let mut refused = 0;
+        for _ in 0..200 {
+            for protocol in [Protocol::Imap, Protocol::Smtp, Protocol::Pop3] {
+                refused += u32::from(attempt(&gate, protocol, false).await.is_ok());
+            }
+            tokio::time::advance(Duration::from_secs(10)).await;
+        }
+        assert_eq!(refused, 2, "in {} s", 200 * 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_protocol_that_is_refused_while_others_are_accepted_is_paused_alone() {
+        let gate = Gate::new(PAUSE);
+        let mut refused = 0;
+        for _ in 0..30 {
+            assert_eq!(attempt(&gate, Protocol::Imap, true).await, Ok(()));
+            refused += u32::from(attempt(&gate, Protocol::Pop3, false).await.is_ok());
+            assert_eq!(attempt(&gate, Protocol::Smtp, true).await, Ok(()));
+            tokio::time::advance(SLOT).await;
+        }
+        assert_eq!(refused, 2, "in half an hour");
+        assert!(gate.paused(Protocol::Pop3).is_some() && gate.paused(Protocol::Imap).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_changed_secret_ends_the_pause_and_what_is_no_refusal_begins_none() {
+        let gate = Gate::new(PAUSE);
+        attempt(&gate, Protocol::Imap, false).await.unwrap();
+        let pass = gate.enter(Protocol::Imap, &Secret::new("another one")).await.unwrap();
+        for reason in [
+            Reason::SignInUnavailable,
+            Reason::MechanismUnavailable,
+            Reason::ChannelBindingMismatch,
+            Reason::BlockedByPolicy,
+            Reason::ServerTimeout,
+        ] {
+            assert!(!is_refusal(reason), "{}", reason.name());
+        }
+        pass.failed(&Fault::new(Reason::SignInUnavailable, "454"), SLOT);
+        assert!(gate.paused(Protocol::Imap).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn until_it_is_proven_one_goes_at_a_time() {
+        let gate = Gate::new(PAUSE);
+        let secret = Secret::new("pw-of-the-test");
+        let first = gate.enter(Protocol::Imap, &secret).await.unwrap();
+        let waiting = tokio::spawn({
+            let (gate, secret) = (Arc::clone(&gate), secret.clone());
+            async move { gate.enter(Protocol::Smtp, &secret).await.map(|_| ()).map_err(|fault| fault.reason) }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        first.failed(&refusal(), SLOT);
+        assert_eq!(waiting.await.unwrap(), Err(Reason::CredentialPaused), "it never tried");
+    }
+}

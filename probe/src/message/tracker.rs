@@ -1,0 +1,375 @@
+//! One per round trip: which messages are awaited in which view, and what they come to. Pure: it is told the time.
+//!
+//! The books, per view and exactly: expected = received + lost + bounced + abandoned + in flight.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::token::{Mark, Token};
+use crate::catalogue::Reason;
+use crate::outcome::{Fault, Judged, Verdict, Why};
+use crate::protocol::ItemId;
+
+/// Which of the check's views, in the order of its configuration.
+pub type ViewIndex = usize;
+
+/// One message, seen in a view.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    pub token: Token,
+    pub id: ItemId,
+    pub at: Instant,
+    pub intact: bool,
+    pub junk: bool,
+}
+
+/// What the tracker wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// The books of a view move.
+    Count(ViewIndex, Mark, Judged),
+    /// A view's lane of that slot is settled. `deliver`: from acceptance to sight.
+    Settle { view: ViewIndex, mark: Mark, verdict: Verdict, deliver: Option<Duration> },
+    /// Judged in every view: now, and not before, delete it wherever it is.
+    Delete(Mark),
+    /// Late in that view: the junk folder is worth a look.
+    Suspect(ViewIndex),
+}
+
+/// The messages of one round trip.
+pub struct Tracker {
+    views: usize,
+    late_after: Duration,
+    lost_after: Duration,
+    messages: HashMap<Mark, Message>,
+    /// Ended messages, for doubles and what resurfaces: until when, and in which views they were lost or received.
+    ended: HashMap<Mark, Ended>,
+    /// In the order in which they are forgotten.
+    forget: BTreeMap<(Instant, Mark), ()>,
+}
+
+struct Message {
+    /// When the server accepted; until then when the sending began.
+    at: Instant,
+    accepted: bool,
+    /// The server said so.
+    sure: bool,
+    views: Vec<Book>,
+}
+
+#[derive(Default)]
+struct Book {
+    settled: bool,
+    late: bool,
+    end: Option<End>,
+    copies: HashSet<ItemId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Received,
+    Lost,
+    Other,
+}
+
+struct Ended {
+    views: Vec<End>,
+    copies: Vec<u8>,
+    seen: Vec<HashSet<ItemId>>,
+}
+
+impl Tracker {
+    pub fn new(views: usize, late_after: Duration, lost_after: Duration) -> Self {
+        Self {
+            views,
+            late_after,
+            lost_after,
+            messages: HashMap::new(),
+            ended: HashMap::new(),
+            forget: BTreeMap::new(),
+        }
+    }
+
+    /// A message is about to be handed over: it may be seen before the server's answer is.
+    pub fn sending(&mut self, mark: Mark, now: Instant) {
+        let views = (0..self.views).map(|_| Book::default()).collect();
+        self.messages.insert(mark, Message { at: now, accepted: false, sure: false, views });
+    }
+
+    /// The server has accepted, or (not `sure`) the line broke after the last byte. What was seen before counts now.
+    pub fn accepted(
+        &mut self,
+        mark: Mark,
+        at: Instant,
+        sure: bool,
+        early: Vec<(ViewIndex, Sighting)>,
+    ) -> Vec<Act> {
+        let Some(message) = self.messages.get_mut(&mark) else { return Vec::new() };
+        (message.at, message.accepted, message.sure) = (at, true, sure);
+        let mut acts: Vec<_> = (0..self.views).map(|view| Act::Count(view, mark, Judged::Expected)).collect();
+        for (view, sighting) in early {
+            acts.extend(self.seen(view, &[sighting]));
+        }
+        acts
+    }
+
+    /// It was not taken: nothing is awaited.
+    pub fn refused(&mut self, mark: Mark) {
+        self.messages.remove(&mark);
+    }
+
+    /// Whether this message is awaited or was, and is not known to be refused.
+    pub fn knows(&self, mark: Mark) -> bool {
+        self.messages.contains_key(&mark) || self.ended.contains_key(&mark)
+    }
+
+    /// Whether this message is being handed over: sightings are to be kept until it is accepted.
+    pub fn is_sending(&self, mark: Mark) -> bool {
+        self.messages.get(&mark).is_some_and(|message| !message.accepted)
+    }
+
+    /// Whether this message was judged in every view.
+    pub fn is_ended(&self, mark: Mark) -> bool {
+        self.ended.contains_key(&mark)
+    }
+
+    /// A look of that view found these.
+    pub fn seen(&mut self, view: ViewIndex, sightings: &[Sighting]) -> Vec<Act> {
+        let mut acts = Vec::new();
+        let mut marks: Vec<_> = sightings.iter().map(|sighting| sighting.token.mark()).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        for mark in marks {
+            let of: Vec<_> = sightings.iter().filter(|sighting| sighting.token.mark() == mark).collect();
+            if let Some(message) = self.messages.get_mut(&mark) {
+                if message.accepted {
+                    message.see(view, mark, &of, &mut acts);
+                }
+            } else if let Some(ended) = self.ended.get_mut(&mark) {
+                ended.see(view, mark, &of, &mut acts);
+            }
+            self.close(mark, &mut acts);
+        }
+        acts
+    }
+
+    /// A look of that view ended that had begun at `began`, and did not show what is still awaited.
+    pub fn looked(&mut self, view: ViewIndex, began: Instant) -> Vec<Act> {
+        let mut acts = Vec::new();
+        let marks: Vec<_> = self.messages.keys().copied().collect();
+        for mark in marks {
+            let Some(message) = self.messages.get_mut(&mark) else { continue };
+            message.missed(view, mark, began, self.late_after, self.lost_after, &mut acts);
+            self.close(mark, &mut acts);
+        }
+        self.forget_before(began);
+        acts
+    }
+
+    /// That view is down: what is due now fails with the session's own reason. It is neither late nor lost.
+    pub fn down(&mut self, view: ViewIndex, now: Instant, fault: &Fault) -> Vec<Act> {
+        let mut acts = Vec::new();
+        for (mark, message) in &mut self.messages {
+            let due = message.accepted && now >= message.at + self.late_after;
+            let book = &mut message.views[view];
+            if due && !book.settled {
+                book.settled = true;
+                let verdict = Verdict::Failed(fault.clone());
+                acts.push(Act::Settle { view, mark: *mark, verdict, deliver: None });
+            }
+        }
+        acts
+    }
+
+    /// It came back: nobody awaits it any more where it was not received.
+    pub fn bounced(&mut self, mark: Mark, status: &str, words: &str) -> Vec<Act> {
+        let mut acts = Vec::new();
+        let Some(message) = self.messages.get_mut(&mark).filter(|message| message.accepted) else {
+            return acts;
+        };
+        for (view, book) in message.views.iter_mut().enumerate().filter(|(_, book)| book.end.is_none()) {
+            book.end = Some(End::Other);
+            acts.push(Act::Count(view, mark, Judged::Bounced));
+            if !std::mem::replace(&mut book.settled, true) {
+                let fault = Fault::new(Reason::MessageBounced, &format!("{status} {words}")).coded(status);
+                acts.push(Act::Settle { view, mark, verdict: Verdict::Failed(fault), deliver: None });
+            }
+        }
+        self.close(mark, &mut acts);
+        acts
+    }
+
+    /// The process or the check ends: what is still awaited is abandoned.
+    pub fn abandon(&mut self) -> Vec<Act> {
+        let mut acts = Vec::new();
+        for (mark, message) in self.messages.drain().filter(|(_, message)| message.accepted) {
+            for (view, book) in message.views.iter().enumerate().filter(|(_, book)| book.end.is_none()) {
+                acts.push(Act::Count(view, mark, Judged::Abandoned));
+                if !book.settled {
+                    let verdict = Verdict::NotJudged(Why::Stopping);
+                    acts.push(Act::Settle { view, mark, verdict, deliver: None });
+                }
+            }
+        }
+        acts
+    }
+
+    /// When a look of that view is next needed: the earliest moment at which something becomes late or lost.
+    pub fn deadline(&self, view: ViewIndex) -> Option<Instant> {
+        self.messages
+            .values()
+            .filter_map(|message| message.deadline(view, self.late_after, self.lost_after))
+            .min()
+    }
+
+    /// How many messages that view awaits, and since when the oldest.
+    pub fn in_flight(&self, view: ViewIndex) -> (usize, Option<Instant>) {
+        let open = || {
+            self.messages
+                .values()
+                .filter(move |message| message.accepted && message.views[view].end.is_none())
+        };
+        (open().count(), open().map(|message| message.at).min())
+    }
+
+    /// Messages awaited in any view, or being sent.
+    pub fn open(&self) -> usize {
+        self.messages.len()
+    }
+
+    fn close(&mut self, mark: Mark, acts: &mut Vec<Act>) {
+        let done =
+            |message: &Message| message.accepted && message.views.iter().all(|book| book.end.is_some());
+        if !self.messages.get(&mark).is_some_and(done) {
+            return;
+        }
+        let Some(message) = self.messages.remove(&mark) else { return };
+        let until = message.at + self.lost_after * 2;
+        self.forget.insert((until, mark), ());
+        let ended = Ended {
+            views: message.views.iter().map(|book| book.end.unwrap_or(End::Other)).collect(),
+            copies: message
+                .views
+                .iter()
+                .map(|book| u8::try_from(book.copies.len()).unwrap_or(u8::MAX))
+                .collect(),
+            seen: message.views.into_iter().map(|book| book.copies).collect(),
+        };
+        self.ended.insert(mark, ended);
+        acts.push(Act::Delete(mark));
+    }
+
+    fn forget_before(&mut self, now: Instant) {
+        while let Some((&(until, mark), ())) = self.forget.first_key_value() {
+            if until > now {
+                break;
+            }
+            self.forget.pop_first();
+            self.ended.remove(&mark);
+        }
+    }
+}
+
+impl Message {
+    fn see(&mut self, view: ViewIndex, mark: Mark, sightings: &[&Sighting], acts: &mut Vec<Act>) {
+        let book = &mut self.views[view];
+        let had = book.copies.len();
+        book.copies.extend(sightings.iter().map(|sighting| sighting.id.clone()));
+        if book.copies.len() == had || book.end.is_some_and(|end| end == End::Other) {
+            return;
+        }
+        let doubled = had <= 1 && book.copies.len() > 1;
+        if book.end.is_none() {
+            let first = sightings.iter().min_by_key(|sighting| sighting.at);
+            let Some(first) = first else { return };
+            let took = first.at.saturating_duration_since(self.at);
+            let intact = sightings.iter().any(|sighting| sighting.intact);
+            let junk = sightings.iter().all(|sighting| sighting.junk);
+            book.end = Some(End::Received);
+            acts.push(Act::Count(view, mark, Judged::Received(took)));
+            acts.extend((!intact).then_some(Act::Count(view, mark, Judged::Corrupted)));
+            acts.extend(junk.then_some(Act::Count(view, mark, Judged::Junked)));
+            if !std::mem::replace(&mut book.settled, true) {
+                let reason = match (intact, junk, doubled) {
+                    (false, ..) => Some((Reason::MessageCorrupted, "the payload is not what was sent")),
+                    (_, true, _) => Some((Reason::MessageJunked, "it lies in the junk folder")),
+                    (.., true) => Some((Reason::MessageDuplicated, "it is there more than once")),
+                    _ => None,
+                };
+                let verdict = reason
+                    .map_or(Verdict::Good, |(reason, words)| Verdict::Failed(Fault::new(reason, words)));
+                acts.push(Act::Settle { view, mark, verdict, deliver: Some(took) });
+            }
+        }
+        acts.extend(doubled.then_some(Act::Count(view, mark, Judged::Duplicated)));
+    }
+
+    fn missed(
+        &mut self,
+        view: ViewIndex,
+        mark: Mark,
+        began: Instant,
+        late_after: Duration,
+        lost_after: Duration,
+        acts: &mut Vec<Act>,
+    ) {
+        let book = &mut self.views[view];
+        if !self.accepted || book.end.is_some() || began < self.at + late_after {
+            return;
+        }
+        if !std::mem::replace(&mut book.late, true) && self.sure {
+            acts.push(Act::Count(view, mark, Judged::Late));
+            acts.push(Act::Suspect(view));
+        }
+        if !std::mem::replace(&mut book.settled, true) {
+            let verdict = if self.sure {
+                let words = format!("accepted, and not there after {} s", late_after.as_secs_f64());
+                Verdict::Failed(Fault::new(Reason::MessageLate, &words))
+            } else {
+                Verdict::NotJudged(Why::Unjudged)
+            };
+            acts.push(Act::Settle { view, mark, verdict, deliver: None });
+        }
+        if began >= self.at + lost_after {
+            // Whether it was ever accepted is not known: its absence is no loss.
+            let (end, judged) =
+                if self.sure { (End::Lost, Judged::Lost) } else { (End::Other, Judged::Abandoned) };
+            book.end = Some(end);
+            acts.push(Act::Count(view, mark, judged));
+        }
+    }
+
+    fn deadline(&self, view: ViewIndex, late_after: Duration, lost_after: Duration) -> Option<Instant> {
+        let book = &self.views[view];
+        if !self.accepted || book.end.is_some() {
+            return None;
+        }
+        Some(self.at + if book.late || (book.settled && !self.sure) { lost_after } else { late_after })
+    }
+}
+
+impl Ended {
+    fn see(&mut self, view: ViewIndex, mark: Mark, sightings: &[&Sighting], acts: &mut Vec<Act>) {
+        let mut fresh = false;
+        for sighting in sightings {
+            if self.seen[view].len() < 8 && self.seen[view].insert(sighting.id.clone()) {
+                fresh = true;
+                self.copies[view] = self.copies[view].saturating_add(1);
+                let judged = match (self.views[view], self.copies[view]) {
+                    (End::Lost, 1) => Some(Judged::Resurfaced),
+                    (End::Received, 2) => Some(Judged::Duplicated),
+                    _ => None,
+                };
+                acts.extend(judged.map(|judged| Act::Count(view, mark, judged)));
+            }
+        }
+        if fresh {
+            acts.push(Act::Delete(mark));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
