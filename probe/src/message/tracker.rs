@@ -2,7 +2,8 @@
 //!
 //! The books, per view and exactly: expected = received + lost + bounced + abandoned + in flight.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,6 +15,11 @@ use crate::protocol::ItemId;
 
 /// Which of the check's views, in the order of its configuration.
 pub type ViewIndex = usize;
+
+/// How long after `lost_after` a message is remembered, for doubles and what resurfaces.
+const REMEMBERED: Duration = Duration::from_secs(5 * 60);
+/// Copies of an ended message that are told apart.
+const MOST_COPIES: usize = 16;
 
 /// One message, seen in a view.
 #[derive(Clone, Debug)]
@@ -47,7 +53,7 @@ pub struct Tracker {
     /// Ended messages, for doubles and what resurfaces: until when, and in which views they were lost or received.
     ended: HashMap<Mark, Ended>,
     /// In the order in which they are forgotten.
-    forget: BTreeMap<(Instant, Mark), ()>,
+    forget: VecDeque<(Instant, Mark)>,
 }
 
 struct Message {
@@ -74,10 +80,11 @@ enum End {
     Other,
 }
 
+/// Small: at a hundred messages a second there are many of them.
 struct Ended {
-    views: Vec<End>,
-    copies: Vec<u8>,
-    seen: Vec<HashSet<ItemId>>,
+    views: Box<[End]>,
+    /// The items that were seen, hashed, each with its view.
+    seen: Vec<(u8, u64)>,
 }
 
 impl Tracker {
@@ -88,7 +95,7 @@ impl Tracker {
             lost_after,
             messages: HashMap::new(),
             ended: HashMap::new(),
-            forget: BTreeMap::new(),
+            forget: VecDeque::new(),
         }
     }
 
@@ -246,27 +253,22 @@ impl Tracker {
             return;
         }
         let Some(message) = self.messages.remove(&mark) else { return };
-        let until = message.at + self.lost_after * 2;
-        self.forget.insert((until, mark), ());
-        let ended = Ended {
-            views: message.views.iter().map(|book| book.end.unwrap_or(End::Other)).collect(),
-            copies: message
-                .views
-                .iter()
-                .map(|book| u8::try_from(book.copies.len()).unwrap_or(u8::MAX))
-                .collect(),
-            seen: message.views.into_iter().map(|book| book.copies).collect(),
-        };
-        self.ended.insert(mark, ended);
+        self.forget.push_back((message.at + self.lost_after + REMEMBERED, mark));
+        let copies = message.views.iter().enumerate();
+        let mut seen: Vec<_> =
+            copies.flat_map(|(view, book)| book.copies.iter().map(move |id| seen_as(view, id))).collect();
+        seen.shrink_to_fit();
+        let views = message.views.iter().map(|book| book.end.unwrap_or(End::Other)).collect();
+        self.ended.insert(mark, Ended { views, seen });
         acts.push(Act::Delete(mark));
     }
 
     fn forget_before(&mut self, now: Instant) {
-        while let Some((&(until, mark), ())) = self.forget.first_key_value() {
+        while let Some((until, mark)) = self.forget.front().copied() {
             if until > now {
                 break;
             }
-            self.forget.pop_first();
+            self.forget.pop_front();
             self.ended.remove(&mark);
         }
     }
@@ -354,21 +356,29 @@ impl Ended {
     fn see(&mut self, view: ViewIndex, mark: Mark, sightings: &[&Sighting], acts: &mut Vec<Act>) {
         let mut fresh = false;
         for sighting in sightings {
-            if self.seen[view].len() < 8 && self.seen[view].insert(sighting.id.clone()) {
-                fresh = true;
-                self.copies[view] = self.copies[view].saturating_add(1);
-                let judged = match (self.views[view], self.copies[view]) {
-                    (End::Lost, 1) => Some(Judged::Resurfaced),
-                    (End::Received, 2) => Some(Judged::Duplicated),
-                    _ => None,
-                };
-                acts.extend(judged.map(|judged| Act::Count(view, mark, judged)));
+            let seen = seen_as(view, &sighting.id);
+            if self.seen.contains(&seen) || self.seen.len() >= MOST_COPIES {
+                continue;
             }
+            fresh = true;
+            self.seen.push(seen);
+            let copies = self.seen.iter().filter(|(of, _)| *of == seen.0).count();
+            let judged = match (self.views[view], copies) {
+                (End::Lost, 1) => Some(Judged::Resurfaced),
+                (End::Received, 2) => Some(Judged::Duplicated),
+                _ => None,
+            };
+            acts.extend(judged.map(|judged| Act::Count(view, mark, judged)));
         }
         if fresh {
             acts.push(Act::Delete(mark));
         }
     }
+}
+
+fn seen_as(view: ViewIndex, id: &ItemId) -> (u8, u64) {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    (u8::try_from(view).unwrap_or(u8::MAX), hasher.hash_one(id))
 }
 
 #[cfg(test)]
