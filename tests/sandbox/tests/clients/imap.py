@@ -107,7 +107,6 @@ assert ok(imap.search(None, "SEEN")) == [b""]
 whole = ok(imap.uid("FETCH", "3", "(RFC822)"))
 assert whole[0][1].endswith(b"\r\n\r\nBody 3\r\n"), whole
 assert ok(imap.search(None, "SEEN")) == [b"3"]
-assert ok(imap.partial("1", "RFC822", 1, 5)) if hasattr(imap, "partial") and False else True
 assert ok(imap.fetch("1", "(BODY.PEEK[TEXT]<1.3>)"))[0][1] == b"ody"
 
 assert b"\\Deleted" in ok(imap.store("1", "+FLAGS", r"(\Deleted)"))[0]
@@ -120,7 +119,7 @@ assert imap.response("EXPUNGE")[1] == [b"4"]
 assert ok(imap.expunge()) == [b"1"]
 assert ok(imap.uid("SEARCH", None, "ALL")) == [b"2 3"]
 ok(imap.uid("MOVE", "2", "Trash"))
-assert imap.response("COPYUID")[1][0].endswith(b" 2 1")
+assert imap.response("COPYUID")[1][-1].endswith(b" 2 1")
 assert ok(imap.uid("SEARCH", None, "ALL")) == [b"3"]
 ok(imap.unselect())
 assert ok(imap.select("Trash", readonly=True)) == [b"1"]

@@ -38,7 +38,7 @@ with smtplib.SMTP("localhost", int(os.environ["SUBMISSION_PORT"])) as smtp:
     smtp.login("alice@sandbox.test", password)
     assert smtp.send_message(message("over STARTTLS")) == {}
     refused = smtp.sendmail(
-        "alice@sandbox.test", ["bob@sandbox.test", "nobody@sandbox.test", "x@example.org"], message("partly").as_bytes()
+        "alice@sandbox.test", ["bob@sandbox.test", "nobody@sandbox.test", "x@example.org"], message("partly").as_string()
     )
     assert refused["nobody@sandbox.test"][0] == 550 and refused["nobody@sandbox.test"][1].startswith(b"5.1.1")
     assert refused["x@example.org"][1].startswith(b"5.7.1"), refused
