@@ -37,7 +37,8 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
             Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
             None => (word, None),
         };
-        let mut value = || inline.clone().or_else(|| words.next()).ok_or(format!("{flag} needs a value"));
+        let mut value =
+            || inline.clone().or_else(|| words.next()).ok_or_else(|| format!("{flag} needs a value"));
         let pair = |text: String| {
             let (name, secret) = text.split_once(':').ok_or("a name, a colon and a secret are needed")?;
             Ok::<_, String>((name.to_owned(), secret.to_owned()))

@@ -29,7 +29,7 @@ pub(crate) fn accept(
     });
     let lost = match fault {
         Some(Fault::Lose) => true,
-        Some(Fault::LoseEvery(n)) => accepted % u64::from(*n) == 0,
+        Some(Fault::LoseEvery(n)) => shared.since_fault(accepted).is_multiple_of(u64::from(*n)),
         _ => false,
     };
     if lost {

@@ -70,6 +70,8 @@ impl Counts {
 struct Mode {
     scenario: &'static str,
     latency: Duration,
+    /// How many messages were accepted before the fault at SMTP was set.
+    before: u64,
 }
 
 pub(crate) struct Shared {
@@ -103,7 +105,7 @@ impl Shared {
             tracker: TaskTracker::new(),
             stopped: CancellationToken::new(),
             faults: [watch::Sender::new(None), watch::Sender::new(None), watch::Sender::new(None)],
-            mode: Mutex::new(Mode { scenario: "healthy", latency: options.latency }),
+            mode: Mutex::new(Mode { scenario: "healthy", latency: options.latency, before: 0 }),
             counts: Mutex::new(Counts::default()),
             log: Mutex::new(VecDeque::new()),
             doors,
@@ -163,6 +165,17 @@ impl Shared {
             None => format!("{protocol}: healed"),
         });
         self.faults[protocol.index()].send_replace(fault);
+        let healthy = Protocol::ALL.into_iter().all(|protocol| self.fault(protocol).is_none());
+        let accepted = self.counts().accepted;
+        let mut mode = locked(&self.mode);
+        if protocol == Protocol::Smtp {
+            mode.before = accepted;
+        }
+        if healthy {
+            mode.scenario = "healthy";
+            mode.latency = self.options.latency;
+        }
+        drop(mode);
         self.store.ring();
     }
 
@@ -172,7 +185,9 @@ impl Shared {
             self.set_fault(protocol, fault);
         }
         let latency = row.latency.unwrap_or(self.options.latency);
-        *locked(&self.mode) = Mode { scenario: row.name, latency };
+        let mut mode = locked(&self.mode);
+        mode.scenario = row.name;
+        mode.latency = latency;
         Ok(())
     }
 
@@ -192,6 +207,11 @@ impl Shared {
 
     pub(crate) fn count<T>(&self, change: impl FnOnce(&mut Counts) -> T) -> T {
         change(&mut locked(&self.counts))
+    }
+
+    /// Which message since the fault at SMTP was set that one is.
+    pub(crate) fn since_fault(&self, accepted: u64) -> u64 {
+        accepted.saturating_sub(locked(&self.mode).before)
     }
 
     pub(crate) fn log(&self, mut line: String) {

@@ -1,5 +1,7 @@
 //! The crate async-imap against a healthy sandbox.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::sync::Arc;
@@ -100,10 +102,10 @@ async fn idle_tells_at_once() {
 #[tokio::test]
 async fn a_wrong_password_is_refused() {
     let world = World::start().await;
-    let (error, client) = client(&world).await.login("alice", "wrong").await.err().expect("a refusal");
+    let (error, client) = client(&world).await.login("alice", "wrong").await.expect_err("a refusal");
     assert!(error.to_string().contains("AUTHENTICATIONFAILED"), "{error}");
     world.sandbox.set_fault(Protocol::Imap, Some(Fault::SignInUnavailable));
-    let (error, client) = client.login("alice", PASSWORD).await.err().expect("a refusal");
+    let (error, client) = client.login("alice", PASSWORD).await.expect_err("a refusal");
     assert!(error.to_string().contains("UNAVAILABLE"), "{error}");
     world.sandbox.set_fault(Protocol::Imap, None);
     assert!(client.login("alice", PASSWORD).await.is_ok());

@@ -25,12 +25,12 @@ pub(super) struct Section {
     label: String,
     peek: bool,
     path: Vec<u32>,
-    text: Text,
+    text: Which,
     partial: Option<(u32, u32)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Text {
+enum Which {
     All,
     Header,
     Fields { names: Vec<String>, not: bool },
@@ -62,7 +62,7 @@ pub(super) fn items(cursor: &mut Cursor<'_>) -> Parsed<Vec<Item>> {
     Ok([fast, more].concat())
 }
 
-fn whole(label: &str, peek: bool, text: Text) -> Item {
+fn whole(label: &str, peek: bool, text: Which) -> Item {
     Item::Section(Section { label: label.to_owned(), peek, path: Vec::new(), text, partial: None })
 }
 
@@ -75,9 +75,9 @@ fn item(cursor: &mut Cursor<'_>) -> Parsed<Item> {
         "RFC822.SIZE" => Item::Size,
         "ENVELOPE" => Item::Envelope,
         "BODYSTRUCTURE" => Item::BodyStructure,
-        "RFC822" => whole("RFC822", false, Text::All),
-        "RFC822.HEADER" => whole("RFC822.HEADER", true, Text::Header),
-        "RFC822.TEXT" => whole("RFC822.TEXT", false, Text::Text),
+        "RFC822" => whole("RFC822", false, Which::All),
+        "RFC822.HEADER" => whole("RFC822.HEADER", true, Which::Header),
+        "RFC822.TEXT" => whole("RFC822.TEXT", false, Which::Text),
         "BODY" | "BODY.PEEK" if cursor.peek() == Some(b'[') => section(cursor, word == "BODY.PEEK")?,
         "BODY" => Item::Body,
         _ => return Err(Bad("unknown item to fetch")),
@@ -105,15 +105,15 @@ fn section(cursor: &mut Cursor<'_>, peek: bool) -> Parsed<Item> {
         label = if label.is_empty() { name.clone() } else { format!("{label}.{name}") };
     }
     let text = match name.as_str() {
-        "" => Text::All,
-        "HEADER" => Text::Header,
-        "TEXT" => Text::Text,
-        "MIME" if !path.is_empty() => Text::Mime,
+        "" => Which::All,
+        "HEADER" => Which::Header,
+        "TEXT" => Which::Text,
+        "MIME" if !path.is_empty() => Which::Mime,
         "HEADER.FIELDS" | "HEADER.FIELDS.NOT" => {
             cursor.space()?;
             let names = cursor.list(Cursor::mailbox)?;
             label += &format!(" ({})", names.join(" "));
-            Text::Fields { names, not: name == "HEADER.FIELDS.NOT" }
+            Which::Fields { names, not: name == "HEADER.FIELDS.NOT" }
         }
         _ => return Err(Bad("unknown section")),
     };
@@ -197,12 +197,12 @@ fn content(section: &Section, raw: &[u8], message: &Part) -> Option<Vec<u8>> {
         part.children.first().filter(|_| part.is_message())
     };
     let bytes = match &section.text {
-        Text::All if section.path.is_empty() => raw.to_vec(),
-        Text::All => raw[part.body.clone()].to_vec(),
-        Text::Mime => raw[part.header.clone()].to_vec(),
-        Text::Header => raw[within?.header.clone()].to_vec(),
-        Text::Text => raw[within?.body.clone()].to_vec(),
-        Text::Fields { names, not } => {
+        Which::All if section.path.is_empty() => raw.to_vec(),
+        Which::All => raw[part.body.clone()].to_vec(),
+        Which::Mime => raw[part.header.clone()].to_vec(),
+        Which::Header => raw[within?.header.clone()].to_vec(),
+        Which::Text => raw[within?.body.clone()].to_vec(),
+        Which::Fields { names, not } => {
             let wanted = |name: &str| names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)) != *not;
             let fields = within?.fields.iter().filter(|field| wanted(&field.name));
             let mut bytes: Vec<u8> = fields.flat_map(|field| &raw[field.range.clone()]).copied().collect();

@@ -111,7 +111,10 @@ impl Session {
             by_uid = true;
             verb = match cursor.space().and_then(|()| cursor.word()) {
                 Ok(verb)
-                    if matches!(&verb[..], "FETCH" | "STORE" | "COPY" | "MOVE" | "SEARCH" | "EXPUNGE") =>
+                    if matches!(
+                        verb.as_str(),
+                        "FETCH" | "STORE" | "COPY" | "MOVE" | "SEARCH" | "EXPUNGE"
+                    ) =>
                 {
                     verb
                 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
+pub mod talk;
+
 use std::{
     path::PathBuf,
     process::{Command, Output, Stdio},
@@ -20,7 +22,10 @@ pub const PASSWORD: &str = "s3cret word";
 
 impl World {
     pub async fn start() -> Self {
-        let sandbox = Sandbox::start(Options::default()).await.unwrap();
+        Self::of(Sandbox::start(Options::default()).await.unwrap())
+    }
+
+    pub fn of(sandbox: Sandbox) -> Self {
         sandbox.add_user("alice", PASSWORD);
         sandbox.add_user("bob", PASSWORD);
         sandbox.set_token("alice", "t0ken");
