@@ -2,6 +2,23 @@
 //!
 //! It is what demonstrations and tests run against. It has its own certificate authority, and faults
 //! that can be switched on for each protocol while it runs.
+//!
+//! ```
+//! use mailprobe_sandbox::{Fault, Listener, Options, Protocol, Sandbox};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let sandbox = Sandbox::start(Options::default()).await?;
+//! assert_eq!(sandbox.add_user("alice", "a password"), "alice@sandbox.test");
+//! let imaps = sandbox.address(Listener::Imaps); // clients trust sandbox.ca_pem()
+//! sandbox.set_fault(Protocol::Imap, Some(Fault::Refuse));
+//! assert!(tokio::net::TcpStream::connect(imaps).await.is_err());
+//! sandbox.set_fault(Protocol::Imap, None);
+//! assert!(tokio::net::TcpStream::connect(imaps).await.is_ok());
+//! sandbox.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
 
 mod fault;
 mod imap;

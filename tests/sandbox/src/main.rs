@@ -99,6 +99,7 @@ fn lines() -> mpsc::Receiver<String> {
 }
 
 async fn run(arguments: Arguments) -> io::Result<()> {
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let sandbox = Sandbox::start(Options { ports: arguments.ports, ..Options::default() }).await?;
     for (name, password) in &arguments.users {
         sandbox.add_user(name, password);
@@ -114,7 +115,6 @@ async fn run(arguments: Arguments) -> io::Result<()> {
         .map(|listener| (listener.name().to_owned(), json!(sandbox.address(listener).to_string())))
         .collect();
     print(&Value::Object(addresses))?;
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut commands = lines();
     let mut open = true;
     loop {

@@ -215,8 +215,11 @@ impl Shared {
     }
 
     pub(crate) fn log(&self, mut line: String) {
-        if line.len() > LOG_LINE {
-            line = line.chars().take(LOG_LINE).collect::<String>() + "...";
+        // Of a text with line ends, as a message is, the first line will do.
+        let end = line.find(['\r', '\n']).unwrap_or(line.len()).min(LOG_LINE);
+        if end < line.len() {
+            line.truncate(line.floor_char_boundary(end));
+            line.push_str("...");
         }
         let mut log = locked(&self.log);
         if log.len() >= LOG_LINES {

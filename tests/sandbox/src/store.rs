@@ -14,6 +14,8 @@ use crate::fault::Protocol;
 pub(crate) const MAX_MESSAGE: usize = 10 * 1024 * 1024;
 /// The most messages a folder keeps; the oldest goes when one more comes.
 const MAX_MESSAGES: usize = 5000;
+/// The most bytes a folder keeps; the oldest messages go when more come.
+const MAX_BYTES: usize = 256 * 1024 * 1024;
 /// The most folders a user has.
 const MAX_FOLDERS: usize = 200;
 
@@ -222,8 +224,12 @@ impl State {
     ) -> Option<(u32, u32)> {
         let serial = self.serial + 1;
         let folder = self.folder_mut(user, folder)?;
-        if folder.messages.len() >= MAX_MESSAGES {
-            folder.messages.remove(0);
+        let mut bytes: usize = folder.messages.iter().map(|message| message.raw.len()).sum();
+        while folder.messages.len() >= MAX_MESSAGES || bytes + raw.len() > MAX_BYTES {
+            if folder.messages.is_empty() {
+                break;
+            }
+            bytes -= folder.messages.remove(0).raw.len();
         }
         let uid = folder.uid_next;
         folder.uid_next += 1;

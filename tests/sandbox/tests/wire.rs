@@ -108,7 +108,9 @@ async fn imap_takes_literals_and_pipelined_commands() {
     assert!(talk.line().await.unwrap().starts_with("a9 NO [TOOBIG]"));
     talk.send("b1 APPEND INBOX {10485761+}\r\n").await.unwrap();
     assert!(talk.line().await.unwrap().starts_with("* BYE"));
-    assert!(!world.sandbox.log().join("\n").contains(PASSWORD));
+    let log = world.sandbox.log();
+    assert!(!log.join("\n").contains(PASSWORD));
+    assert!(log.iter().all(|line| !line.contains('\n')), "{log:#?}");
 }
 
 #[tokio::test]

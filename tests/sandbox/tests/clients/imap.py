@@ -1,11 +1,9 @@
 """imaplib against the sandbox: signing in, folders, reading, searching, changing, deleting."""
-import base64
-import hashlib
-import hmac
 import imaplib
 import os
 import ssl
-import time
+
+from scram import Scram
 
 context = ssl.create_default_context(cafile=os.environ["CA_FILE"])
 password = os.environ["PASSWORD"]
@@ -33,32 +31,13 @@ except imaplib.IMAP4.error as error:
 ok(plain.authenticate("PLAIN", lambda _: b"\0bob\0" + password.encode()))
 plain.logout()
 
-# SCRAM-SHA-256, by the book.
 scram = imaplib.IMAP4_SSL("localhost", int(os.environ["IMAPS_PORT"]), ssl_context=context)
-seen = {}
-
-
-def answer(challenge):
-    if "first" not in seen:
-        seen["first"] = "n=alice,r=fyko+d2lbbFgONRv9qkxdawL"
-        return "n,," + seen["first"]
-    if "final" not in seen:
-        server = challenge.decode()
-        fields = dict(part.split("=", 1) for part in server.split(","))
-        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(fields["s"]), int(fields["i"]))
-        key = hmac.new(salted, b"Client Key", "sha256").digest()
-        without = "c=biws,r=" + fields["r"]
-        auth = ",".join([seen["first"], server, without]).encode()
-        signature = hmac.new(hashlib.sha256(key).digest(), auth, "sha256").digest()
-        proof = base64.b64encode(bytes(a ^ b for a, b in zip(key, signature))).decode()
-        server_key = hmac.new(salted, b"Server Key", "sha256").digest()
-        seen["final"] = base64.b64encode(hmac.new(server_key, auth, "sha256").digest()).decode()
-        return without + ",p=" + proof
-    assert challenge.decode() == "v=" + seen["final"], challenge
-    return b""
-
-
-ok(scram.authenticate("SCRAM-SHA-256", answer))
+try:
+    scram.authenticate("SCRAM-SHA-256", Scram("alice", "wrong"))
+    raise SystemExit("a wrong password was accepted")
+except imaplib.IMAP4.error as error:
+    assert "AUTHENTICATIONFAILED" in str(error), error
+ok(scram.authenticate("SCRAM-SHA-256", Scram("alice", password)))
 scram.logout()
 
 imap = imaplib.IMAP4_SSL("localhost", int(os.environ["IMAPS_PORT"]), ssl_context=context)

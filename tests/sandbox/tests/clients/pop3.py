@@ -1,7 +1,10 @@
 """poplib against the sandbox: STLS and TLS, listing, reading, deleting."""
+import base64
 import os
 import poplib
 import ssl
+
+from scram import Scram
 
 context = ssl.create_default_context(cafile=os.environ["CA_FILE"])
 password = os.environ["PASSWORD"]
@@ -56,4 +59,31 @@ _, ids, _ = pop.uidl()
 assert len(ids) == 1 and ids[0].split()[1] != first, ids
 pop.noop()
 pop.quit()
+
+def authenticate(mechanism, answers):
+    """AUTH, which poplib itself has not; the last line of the exchange."""
+    session = poplib.POP3_SSL("localhost", int(os.environ["POP3S_PORT"]), context=context)
+    session._putline(f"AUTH {mechanism}".encode())
+    line, _ = session._getline()
+    while line.startswith(b"+ "):
+        answer = answers(base64.b64decode(line[2:]))
+        session._putline(base64.b64encode(answer.encode()))
+        line, _ = session._getline()
+    session.quit()
+    return line
+
+
+names = iter(["bob", password])
+for mechanism, answers in [
+    ("PLAIN", lambda _: f"\0bob\0{password}"),
+    ("LOGIN", lambda _: next(names)),
+    ("SCRAM-SHA-256", Scram("bob", password)),
+    ("XOAUTH2", lambda _: "user=alice\x01auth=Bearer t0ken\x01\x01"),
+    ("OAUTHBEARER", lambda _: "n,a=alice,\x01auth=Bearer t0ken\x01\x01"),
+]:
+    line = authenticate(mechanism, answers)
+    assert line.startswith(b"+OK"), (mechanism, line)
+tries = iter(["n,a=alice,\x01auth=Bearer no\x01\x01", "\x01"])
+assert authenticate("OAUTHBEARER", lambda _: next(tries)).startswith(b"-ERR [AUTH]")
+assert authenticate("SCRAM-SHA-256", Scram("bob", "wrong")).startswith(b"-ERR [AUTH]")
 print("ok")

@@ -4,6 +4,8 @@ import smtplib
 import ssl
 from email.message import EmailMessage
 
+from scram import Scram
+
 context = ssl.create_default_context(cafile=os.environ["CA_FILE"])
 password = os.environ["PASSWORD"]
 
@@ -54,6 +56,10 @@ for mechanism in ("plain", "login"):
         code, _ = smtp.auth(mechanism, getattr(smtp, "auth_" + mechanism), initial_response_ok=mechanism == "plain")
         assert code == 235
         assert smtp.send_message(message("over TLS by " + mechanism)) == {}
+
+with smtplib.SMTP_SSL("localhost", int(os.environ["SUBMISSIONS_PORT"]), context=context) as smtp:
+    smtp.ehlo()
+    assert smtp.auth("SCRAM-SHA-256", Scram("alice", password))[0] == 235
 
 with smtplib.SMTP_SSL("localhost", int(os.environ["SUBMISSIONS_PORT"]), context=context) as smtp:
     smtp.ehlo()

@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use super::{PASSWORD, World};
 
 /// An answer that has not come after that long does not come.
-const SILENCE: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(3);
 
 trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
@@ -89,7 +89,10 @@ impl Talk {
             Ok(Err(error)) => {
                 let text = error.to_string();
                 let known = ["certificate expired", "UnknownIssuer", "not valid for name"];
-                Err(known.into_iter().find(|known| text.contains(known)).map_or(text.clone(), str::to_owned))
+                Err(known
+                    .into_iter()
+                    .find(|known| text.contains(known))
+                    .map_or_else(|| text.clone(), str::to_owned))
             }
         }
     }
