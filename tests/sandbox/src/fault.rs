@@ -1,0 +1,450 @@
+//! What can be made to go wrong, as tables: the faults and the scenarios made of them.
+
+use std::{fmt, time::Duration};
+
+/// One of the three protocols the sandbox speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Submission, with STARTTLS and with TLS from the start.
+    Smtp,
+    /// IMAP4rev1.
+    Imap,
+    /// POP3.
+    Pop3,
+}
+
+impl Protocol {
+    /// All of them, in the order in which tables name them.
+    pub const ALL: [Self; 3] = [Self::Smtp, Self::Imap, Self::Pop3];
+
+    /// The protocol's name as text: `smtp`, `imap`, `pop3`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Imap => "imap",
+            Self::Pop3 => "pop3",
+        }
+    }
+
+    /// The protocol of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.name().eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One thing that goes wrong, at one protocol, for as long as it is switched on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Connecting is refused; sessions that are open are cut. The port is kept.
+    Refuse,
+    /// Connections are accepted and never hear a word; open sessions get no answer again.
+    Stall,
+    /// Sign-in works, later commands get no answer.
+    StallAfterAuth,
+    /// New sessions are closed right after the greeting, open ones at once.
+    Cut,
+    /// The connection closes after the message's last byte, without a reply.
+    CutAfterData {
+        /// Whether the message is delivered all the same.
+        deliver: bool,
+    },
+    /// Each answer is late by that much.
+    Slow(Duration),
+    /// Answers are binary noise.
+    Garbage,
+    /// The certificate is for another name.
+    WrongCertificate,
+    /// The certificate has expired.
+    ExpiredCertificate,
+    /// The certificate is signed by another authority.
+    UntrustedCertificate,
+    /// Credentials are refused, whatever they are.
+    RejectSignIn,
+    /// The service that checks credentials is away for now.
+    SignInUnavailable,
+    /// STARTTLS (STLS) is not offered.
+    NoStarttls,
+    /// Recipients are put off with 451 4.7.1, as greylisting does.
+    Defer,
+    /// Recipients are refused for good.
+    RefuseRecipient,
+    /// Senders are refused for good.
+    RefuseSender,
+    /// The message is refused for good, after its last byte.
+    RefuseMessage,
+    /// The recipient's mailbox is full.
+    MailboxFull,
+    /// Messages are accepted and never delivered.
+    Lose,
+    /// Every n-th message is accepted and never delivered.
+    LoseEvery(u32),
+    /// Messages are delivered that much later.
+    Delay(Duration),
+    /// Messages are delivered twice.
+    Double,
+    /// Bytes of the body are changed on the way.
+    Corrupt,
+    /// Messages are delivered into the folder Junk.
+    Junk,
+    /// Messages are accepted, then a delivery status notification goes to the sender.
+    Bounce,
+    /// A disclaimer is put around the text.
+    Banner,
+    /// New messages are there, but this protocol does not show them.
+    Stale,
+    /// IDLE never tells of anything.
+    NoPush,
+    /// IDLE is not offered.
+    NoIdle,
+    /// New sessions are turned away: there are too many.
+    TooManySessions,
+    /// New sessions are turned away and open ones ended: the service shuts down.
+    Shutdown421,
+    /// Answers never end.
+    Flood,
+    /// Answers break the protocol: a wrong tag, a wrong code, neither +OK nor -ERR.
+    BadTag,
+    /// SELECT INBOX is refused.
+    NoToSelect,
+    /// Untagged responses of unknown kinds come between the answers; a good client does not mind.
+    UnknownUntagged,
+}
+
+/// A row of [`FAULTS`].
+#[derive(Clone, Copy, Debug)]
+pub struct FaultInfo {
+    /// The fault's name, as [`Fault::parse`] takes it.
+    pub name: &'static str,
+    /// What may follow the name and `=`; empty if nothing may.
+    pub argument: &'static str,
+    /// The protocols it does something at.
+    pub protocols: &'static [Protocol],
+    /// What it does, in one sentence.
+    pub sentence: &'static str,
+}
+
+use Protocol::{Imap, Pop3, Smtp};
+const ANY: &[Protocol] = &[Smtp, Imap, Pop3];
+const SMTP: &[Protocol] = &[Smtp];
+const IMAP: &[Protocol] = &[Imap];
+
+const fn row(
+    name: &'static str,
+    argument: &'static str,
+    protocols: &'static [Protocol],
+    sentence: &'static str,
+) -> FaultInfo {
+    FaultInfo { name, argument, protocols, sentence }
+}
+
+/// Every fault: its name, what it is for, what it does.
+pub const FAULTS: &[FaultInfo] = &[
+    row("refuse", "", ANY, "connecting is refused and open sessions are cut"),
+    row("stall", "", ANY, "connections are accepted and never answered"),
+    row("stall-after-auth", "", ANY, "sign-in works, later commands get no answer"),
+    row("cut", "", ANY, "sessions are closed right after the greeting"),
+    row("cut-after-data", "deliver|drop", SMTP, "the connection closes after a message's last byte"),
+    row("slow", "duration", ANY, "each answer is late by that much"),
+    row("garbage", "", ANY, "answers are binary noise"),
+    row("wrong-certificate", "", ANY, "the certificate is for another name"),
+    row("expired-certificate", "", ANY, "the certificate has expired"),
+    row("untrusted-certificate", "", ANY, "the certificate is signed by another authority"),
+    row("reject-sign-in", "", ANY, "credentials are refused, whatever they are"),
+    row("sign-in-unavailable", "", ANY, "credentials cannot be checked for now"),
+    row("no-starttls", "", ANY, "STARTTLS is not offered"),
+    row("defer", "", SMTP, "recipients are put off with 451 4.7.1, as greylisting does"),
+    row("refuse-recipient", "", SMTP, "recipients are refused with 550 5.1.1"),
+    row("refuse-sender", "", SMTP, "senders are refused with 550 5.7.1"),
+    row("refuse-message", "", SMTP, "messages are refused with 554 5.6.0 after their last byte"),
+    row("mailbox-full", "", SMTP, "recipients are refused with 552 5.2.2"),
+    row("lose", "", SMTP, "messages are accepted and never delivered"),
+    row("lose-every", "count", SMTP, "every n-th message is accepted and never delivered"),
+    row("delay", "duration", SMTP, "messages are delivered that much later"),
+    row("double", "", SMTP, "messages are delivered twice"),
+    row("corrupt", "", SMTP, "bytes of the body are changed on the way"),
+    row("junk", "", SMTP, "messages are delivered into the folder Junk"),
+    row("bounce", "", SMTP, "messages are accepted, then a notification of failure goes to the sender"),
+    row("banner", "", SMTP, "a disclaimer is put around the text"),
+    row("stale", "", &[Imap, Pop3], "new messages are there but are not shown"),
+    row("no-push", "", IMAP, "IDLE never tells of anything"),
+    row("no-idle", "", IMAP, "IDLE is not offered"),
+    row("too-many-sessions", "", ANY, "new sessions are turned away: there are too many"),
+    row("shutdown-421", "", ANY, "sessions are turned away: the service shuts down"),
+    row("flood", "", ANY, "answers never end"),
+    row("bad-tag", "", ANY, "answers break the protocol"),
+    row("no-to-select", "", IMAP, "SELECT INBOX is refused"),
+    row("unknown-untagged", "", IMAP, "untagged responses of unknown kinds come between the answers"),
+];
+
+/// A text that names no fault, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownFault(pub String);
+
+impl fmt::Display for UnknownFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UnknownFault {}
+
+impl Fault {
+    /// Reads a fault as text: a name of [`FAULTS`], with `=argument` where there is one, such as
+    /// `stall`, `slow=2s`, `lose-every=3` or `cut-after-data=drop`.
+    ///
+    /// # Errors
+    /// If there is no such fault, or its argument is missing or not understood.
+    pub fn parse(text: &str) -> Result<Self, UnknownFault> {
+        let (name, argument) = match text.trim().split_once('=') {
+            Some((name, argument)) => (name, Some(argument)),
+            None => (text.trim(), None),
+        };
+        let Some(info) = FAULTS.iter().find(|info| info.name == name) else {
+            let names: Vec<_> = FAULTS.iter().map(|info| info.name).collect();
+            return Err(UnknownFault(format!("no fault `{name}`; there are {}", names.join(", "))));
+        };
+        let wrong =
+            || UnknownFault(format!("fault `{name}` takes the argument `{}`: `{text}`", info.argument));
+        match (argument, info.argument) {
+            (None, _) => Self::plain(name).ok_or_else(wrong),
+            (Some(a), "duration") => {
+                let time = duration(a).ok_or_else(wrong)?;
+                Ok(if name == "slow" { Self::Slow(time) } else { Self::Delay(time) })
+            }
+            (Some(a), "count") => a.parse().ok().filter(|n| *n > 0).map(Self::LoseEvery).ok_or_else(wrong),
+            (Some("deliver"), "deliver|drop") => Ok(Self::CutAfterData { deliver: true }),
+            (Some("drop"), "deliver|drop") => Ok(Self::CutAfterData { deliver: false }),
+            _ => Err(wrong()),
+        }
+    }
+
+    fn plain(name: &str) -> Option<Self> {
+        let simple = [
+            Self::Refuse,
+            Self::Stall,
+            Self::StallAfterAuth,
+            Self::Cut,
+            Self::Garbage,
+            Self::WrongCertificate,
+            Self::ExpiredCertificate,
+            Self::UntrustedCertificate,
+            Self::RejectSignIn,
+            Self::SignInUnavailable,
+            Self::NoStarttls,
+            Self::Defer,
+            Self::RefuseRecipient,
+            Self::RefuseSender,
+            Self::RefuseMessage,
+            Self::MailboxFull,
+            Self::Lose,
+            Self::Double,
+            Self::Corrupt,
+            Self::Junk,
+            Self::Bounce,
+            Self::Banner,
+            Self::Stale,
+            Self::NoPush,
+            Self::NoIdle,
+            Self::TooManySessions,
+            Self::Shutdown421,
+            Self::Flood,
+            Self::BadTag,
+            Self::NoToSelect,
+            Self::UnknownUntagged,
+        ];
+        simple.into_iter().find(|fault| fault.name() == name)
+    }
+
+    /// The fault's name in [`FAULTS`].
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Stall => "stall",
+            Self::StallAfterAuth => "stall-after-auth",
+            Self::Cut => "cut",
+            Self::CutAfterData { .. } => "cut-after-data",
+            Self::Slow(_) => "slow",
+            Self::Garbage => "garbage",
+            Self::WrongCertificate => "wrong-certificate",
+            Self::ExpiredCertificate => "expired-certificate",
+            Self::UntrustedCertificate => "untrusted-certificate",
+            Self::RejectSignIn => "reject-sign-in",
+            Self::SignInUnavailable => "sign-in-unavailable",
+            Self::NoStarttls => "no-starttls",
+            Self::Defer => "defer",
+            Self::RefuseRecipient => "refuse-recipient",
+            Self::RefuseSender => "refuse-sender",
+            Self::RefuseMessage => "refuse-message",
+            Self::MailboxFull => "mailbox-full",
+            Self::Lose => "lose",
+            Self::LoseEvery(_) => "lose-every",
+            Self::Delay(_) => "delay",
+            Self::Double => "double",
+            Self::Corrupt => "corrupt",
+            Self::Junk => "junk",
+            Self::Bounce => "bounce",
+            Self::Banner => "banner",
+            Self::Stale => "stale",
+            Self::NoPush => "no-push",
+            Self::NoIdle => "no-idle",
+            Self::TooManySessions => "too-many-sessions",
+            Self::Shutdown421 => "shutdown-421",
+            Self::Flood => "flood",
+            Self::BadTag => "bad-tag",
+            Self::NoToSelect => "no-to-select",
+            Self::UnknownUntagged => "unknown-untagged",
+        }
+    }
+
+    /// The fault's row in [`FAULTS`].
+    #[must_use]
+    pub fn info(&self) -> Option<&'static FaultInfo> {
+        FAULTS.iter().find(|info| info.name == self.name())
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::Slow(time) | Self::Delay(time) => write!(f, "={}ms", time.as_millis()),
+            Self::LoseEvery(n) => write!(f, "={n}"),
+            Self::CutAfterData { deliver } => f.write_str(if *deliver { "=deliver" } else { "=drop" }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `250ms`, `2s`, `1m`; a number alone is seconds.
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "" | "s" => Some(Duration::from_secs(number)),
+        "m" | "min" => number.checked_mul(60).map(Duration::from_secs),
+        _ => None,
+    }
+}
+
+/// A row of the table of scenarios: what is wrong at which protocol at once.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) faults: [Option<Fault>; 3],
+    /// How much later than at once mail is delivered, if not as the options say.
+    pub(crate) latency: Option<Duration>,
+}
+
+/// The scenarios' names, each with a sentence.
+pub(crate) const SCENARIOS: &[(&str, &str)] = &[
+    ("healthy", "all is well"),
+    ("slow", "SMTP and IMAP answer one second late and mail takes four more seconds"),
+    ("lossy", "every third message is accepted and never delivered"),
+    ("doubling", "every message is delivered twice"),
+    ("sign-in-outage", "no protocol can check credentials for now"),
+    ("wrong-password", "no protocol accepts the credentials"),
+    ("classic-outlook-outage", "SMTP and IMAP stall while POP3 goes on"),
+    ("server-down", "every connection is refused"),
+    ("stale-imap", "mail arrives but IMAP does not show it"),
+    ("bouncing", "mail is accepted and comes back to the sender as undeliverable"),
+    ("greylisting", "every recipient is put off with 451 4.7.1"),
+    ("certificate-expired", "the certificate has expired, at every protocol"),
+    ("junk", "mail is delivered into the folder Junk"),
+];
+
+/// What the scenario of that name sets.
+pub(crate) fn scenario(name: &str) -> Option<Scenario> {
+    let (name, _) = SCENARIOS.iter().find(|(known, _)| *known == name)?;
+    let all = |fault: Fault| [Some(fault.clone()), Some(fault.clone()), Some(fault)];
+    let smtp = |fault| [Some(fault), None, None];
+    let second = Duration::from_secs(1);
+    let faults = match *name {
+        "slow" => [Some(Fault::Slow(second)), Some(Fault::Slow(second)), None],
+        "lossy" => smtp(Fault::LoseEvery(3)),
+        "doubling" => smtp(Fault::Double),
+        "sign-in-outage" => all(Fault::SignInUnavailable),
+        "wrong-password" => all(Fault::RejectSignIn),
+        "classic-outlook-outage" => [Some(Fault::Stall), Some(Fault::Stall), None],
+        "server-down" => all(Fault::Refuse),
+        "stale-imap" => [None, Some(Fault::Stale), None],
+        "bouncing" => smtp(Fault::Bounce),
+        "greylisting" => smtp(Fault::Defer),
+        "certificate-expired" => all(Fault::ExpiredCertificate),
+        "junk" => smtp(Fault::Junk),
+        _ => [None, None, None],
+    };
+    Some(Scenario { name, faults, latency: (*name == "slow").then(|| Duration::from_secs(4)) })
+}
+
+/// There is no scenario of that name; the text lists those there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownScenario(pub String);
+
+impl fmt::Display for UnknownScenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = SCENARIOS.iter().map(|(name, _)| *name).collect();
+        write!(f, "no scenario `{}`; there are {}", self.0, names.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownScenario {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_parses_and_prints_back() {
+        for info in FAULTS {
+            let text = match info.argument {
+                "duration" => format!("{}=1500ms", info.name),
+                "count" => format!("{}=3", info.name),
+                "deliver|drop" => format!("{}=drop", info.name),
+                _ => info.name.to_owned(),
+            };
+            let fault = Fault::parse(&text).unwrap();
+            assert_eq!(fault.to_string(), text);
+            assert_eq!(fault.info().unwrap().name, info.name);
+        }
+    }
+
+    #[test]
+    fn wrong_texts_are_told_apart() {
+        for (text, part) in [
+            ("frobnicate", "no fault `frobnicate`; there are refuse, stall"),
+            ("slow", "takes the argument `duration`"),
+            ("slow=soon", "takes the argument `duration`"),
+            ("stall=1s", "takes the argument ``"),
+            ("lose-every=0", "takes the argument `count`"),
+        ] {
+            let error = Fault::parse(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        assert_eq!(Fault::parse("slow=2s"), Ok(Fault::Slow(Duration::from_secs(2))));
+        assert_eq!(Fault::parse("delay=1m"), Ok(Fault::Delay(Duration::from_secs(60))));
+    }
+
+    #[test]
+    fn every_scenario_has_a_row() {
+        for (name, sentence) in SCENARIOS {
+            let row = scenario(name).unwrap();
+            assert!(!sentence.is_empty());
+            assert_eq!(row.faults.iter().all(Option::is_none), *name == "healthy", "{name}");
+        }
+        assert!(scenario("nothing").is_none());
+    }
+}
