@@ -3,6 +3,7 @@
 //! All of it is blocking, so that a test reads from top to bottom; what serves connections does so on a thread of its own.
 //! Nothing here knows the probe's code: it sees what an operator sees.
 
+mod books;
 mod browser;
 mod certificates;
 mod config;
@@ -14,6 +15,7 @@ mod script;
 mod testbed;
 mod wait;
 
+pub use books::{books_agree, messages};
 pub use browser::Browser;
 pub use certificates::{Ca, Flaw};
 pub use config::{Auth, Config, TokenEndpoint};

@@ -3,6 +3,7 @@
 //! `mail.sh attend` ends with its standard input, so the servers go down after a panic and after `kill -9` of the test too.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -121,6 +122,8 @@ impl Testbed {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
+            // What ends the test, ^C or a runner's time limit, must not end the attendant before it has cleared up.
+            .process_group(0)
             .spawn()
             .expect("tests/servers/mail.sh runs");
         let mut said = String::new();
