@@ -1,1 +1,28 @@
-//! tests
+//! What mailprobe's tests stand on: real servers, scripted servers, the probe as a process, its metrics, a browser.
+//!
+//! All of it is blocking, so that a test reads from top to bottom; what serves connections does so on a thread of its own.
+//! Nothing here knows the probe's code: it sees what an operator sees.
+
+mod books;
+mod browser;
+mod certificates;
+mod config;
+mod http;
+mod metrics;
+mod ports;
+mod probe;
+mod script;
+mod testbed;
+mod wait;
+
+pub use books::{books_agree, messages};
+pub use browser::Browser;
+pub use certificates::{Ca, Flaw};
+pub use config::{Auth, Config, TokenEndpoint};
+pub use http::{Answer, get, request};
+pub use metrics::Metrics;
+pub use ports::{free_port, free_port_base};
+pub use probe::{Probe, Refused, mailprobe};
+pub use script::{Script, Step};
+pub use testbed::{Delivery, Port, Testbed, User};
+pub use wait::{repository, secs, wait_until};
