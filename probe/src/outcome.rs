@@ -174,6 +174,7 @@ struct RunLog {
     steps: Vec<(Step, Duration)>,
     open: Vec<(Step, Instant)>,
     facts: Vec<Fact>,
+    if_overdue: Option<Reason>,
 }
 
 /// The clock of one lane's run. The runner holds a clone: dropped at its deadline, a run still tells which step was open.
@@ -217,9 +218,43 @@ impl Recorder {
         self.log().facts.push(fact);
     }
 
-    /// The innermost step that is open, and since when.
-    pub fn open_step(&self) -> Option<(Step, Instant)> {
-        self.log().open.last().copied()
+    /// From here on a passed deadline means this, whatever step is open.
+    pub fn if_overdue(&self, reason: Reason) {
+        self.log().if_overdue = Some(reason);
+    }
+
+    /// What a passed deadline means: the step that is open is charged with it.
+    pub fn overdue(&self) -> Fault {
+        let (step, meant) = {
+            let log = self.log();
+            (log.open.last().map(|(step, _)| *step), log.if_overdue)
+        };
+        let Some(step) = step else {
+            return Fault::new(Reason::Overrun, "the time was over while the probe waited for its turn");
+        };
+        let reason = match step {
+            Step::Resolve => Reason::DnsFailed,
+            Step::Connect => Reason::ConnectTimeout,
+            Step::Proxy => Reason::ProxyUnreachable,
+            Step::Tls => Reason::TlsTimeout,
+            _ => Reason::ServerTimeout,
+        };
+        Fault::new(meant.unwrap_or(reason), &format!("no answer in time at {}", step.name())).at(step)
+    }
+
+    /// As much time as `limit` for `work`.
+    ///
+    /// # Errors
+    /// Those of `work`; [`Self::overdue`].
+    pub async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        match tokio::time::timeout(limit, work).await {
+            Ok(result) => result,
+            Err(_) => Err(self.overdue()),
+        }
     }
 
     /// The steps so far, an open one with its time until now; the facts.

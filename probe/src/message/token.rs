@@ -37,8 +37,15 @@ const LOST_UNIT: u64 = 10;
 
 const BASE32: data_encoding::Encoding = data_encoding::BASE32_NOPAD_NOCASE;
 
-/// The signature of a token: what identifies one message.
-pub type Mark = [u8; BYTES - SIGNED];
+/// The signature of a token.
+type Mark = [u8; BYTES - SIGNED];
+
+/// What identifies one message among those of its check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id {
+    pub slot: u32,
+    mark: Mark,
+}
 
 /// What a token says, as it was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,8 +134,8 @@ impl Token {
     }
 
     /// What identifies the message.
-    pub fn mark(&self) -> Mark {
-        self.mark
+    pub fn id(&self) -> Id {
+        Id { slot: self.slot, mark: self.mark }
     }
 
     pub fn sent(&self) -> SystemTime {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::token::{Mark, Token};
+use super::token::{Id, Token};
 use crate::catalogue::Reason;
 use crate::outcome::{Fault, Judged, Verdict, Why};
 use crate::protocol::ItemId;
@@ -35,13 +35,11 @@ pub struct Sighting {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
     /// The books of a view move.
-    Count(ViewIndex, Mark, Judged),
+    Count(ViewIndex, Id, Judged),
     /// A view's lane of that slot is settled. `deliver`: from acceptance to sight.
-    Settle { view: ViewIndex, mark: Mark, verdict: Verdict, deliver: Option<Duration> },
-    /// Judged in every view: now, and not before, delete it wherever it is.
-    Delete(Mark),
-    /// Late in that view: the junk folder is worth a look.
-    Suspect(ViewIndex),
+    Settle { view: ViewIndex, id: Id, verdict: Verdict, deliver: Option<Duration> },
+    /// Judged in every view: now, and not before, delete it. It was seen in these.
+    Delete(Id, Vec<ViewIndex>),
 }
 
 /// The messages of one round trip.
@@ -49,11 +47,11 @@ pub struct Tracker {
     views: usize,
     late_after: Duration,
     lost_after: Duration,
-    messages: HashMap<Mark, Message>,
+    messages: HashMap<Id, Message>,
     /// Ended messages, for doubles and what resurfaces: until when, and in which views they were lost or received.
-    ended: HashMap<Mark, Ended>,
+    ended: HashMap<Id, Ended>,
     /// In the order in which they are forgotten.
-    forget: VecDeque<(Instant, Mark)>,
+    forget: VecDeque<(Instant, Id)>,
 }
 
 struct Message {
@@ -100,22 +98,22 @@ impl Tracker {
     }
 
     /// A message is about to be handed over: it may be seen before the server's answer is.
-    pub fn sending(&mut self, mark: Mark, now: Instant) {
+    pub fn sending(&mut self, id: Id, now: Instant) {
         let views = (0..self.views).map(|_| Book::default()).collect();
-        self.messages.insert(mark, Message { at: now, accepted: false, sure: false, views });
+        self.messages.insert(id, Message { at: now, accepted: false, sure: false, views });
     }
 
     /// The server has accepted, or (not `sure`) the line broke after the last byte. What was seen before counts now.
     pub fn accepted(
         &mut self,
-        mark: Mark,
+        id: Id,
         at: Instant,
         sure: bool,
         early: Vec<(ViewIndex, Sighting)>,
     ) -> Vec<Act> {
-        let Some(message) = self.messages.get_mut(&mark) else { return Vec::new() };
+        let Some(message) = self.messages.get_mut(&id) else { return Vec::new() };
         (message.at, message.accepted, message.sure) = (at, true, sure);
-        let mut acts: Vec<_> = (0..self.views).map(|view| Act::Count(view, mark, Judged::Expected)).collect();
+        let mut acts: Vec<_> = (0..self.views).map(|view| Act::Count(view, id, Judged::Expected)).collect();
         for (view, sighting) in early {
             acts.extend(self.seen(view, &[sighting]));
         }
@@ -123,41 +121,41 @@ impl Tracker {
     }
 
     /// It was not taken: nothing is awaited.
-    pub fn refused(&mut self, mark: Mark) {
-        self.messages.remove(&mark);
+    pub fn refused(&mut self, id: Id) {
+        self.messages.remove(&id);
     }
 
     /// Whether this message is awaited or was, and is not known to be refused.
-    pub fn knows(&self, mark: Mark) -> bool {
-        self.messages.contains_key(&mark) || self.ended.contains_key(&mark)
+    pub fn knows(&self, id: Id) -> bool {
+        self.messages.contains_key(&id) || self.ended.contains_key(&id)
     }
 
     /// Whether this message is being handed over: sightings are to be kept until it is accepted.
-    pub fn is_sending(&self, mark: Mark) -> bool {
-        self.messages.get(&mark).is_some_and(|message| !message.accepted)
+    pub fn is_sending(&self, id: Id) -> bool {
+        self.messages.get(&id).is_some_and(|message| !message.accepted)
     }
 
     /// Whether this message was judged in every view.
-    pub fn is_ended(&self, mark: Mark) -> bool {
-        self.ended.contains_key(&mark)
+    pub fn is_ended(&self, id: Id) -> bool {
+        self.ended.contains_key(&id)
     }
 
     /// A look of that view found these.
     pub fn seen(&mut self, view: ViewIndex, sightings: &[Sighting]) -> Vec<Act> {
         let mut acts = Vec::new();
-        let mut marks: Vec<_> = sightings.iter().map(|sighting| sighting.token.mark()).collect();
-        marks.sort_unstable();
-        marks.dedup();
-        for mark in marks {
-            let of: Vec<_> = sightings.iter().filter(|sighting| sighting.token.mark() == mark).collect();
-            if let Some(message) = self.messages.get_mut(&mark) {
+        let mut ids: Vec<_> = sightings.iter().map(|sighting| sighting.token.id()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            let of: Vec<_> = sightings.iter().filter(|sighting| sighting.token.id() == id).collect();
+            if let Some(message) = self.messages.get_mut(&id) {
                 if message.accepted {
-                    message.see(view, mark, &of, &mut acts);
+                    message.see(view, id, &of, &mut acts);
                 }
-            } else if let Some(ended) = self.ended.get_mut(&mark) {
-                ended.see(view, mark, &of, &mut acts);
+            } else if let Some(ended) = self.ended.get_mut(&id) {
+                ended.see(view, id, &of, &mut acts);
             }
-            self.close(mark, &mut acts);
+            self.close(id, &mut acts);
         }
         acts
     }
@@ -165,11 +163,11 @@ impl Tracker {
     /// A look of that view ended that had begun at `began`, and did not show what is still awaited.
     pub fn looked(&mut self, view: ViewIndex, began: Instant) -> Vec<Act> {
         let mut acts = Vec::new();
-        let marks: Vec<_> = self.messages.keys().copied().collect();
-        for mark in marks {
-            let Some(message) = self.messages.get_mut(&mark) else { continue };
-            message.missed(view, mark, began, self.late_after, self.lost_after, &mut acts);
-            self.close(mark, &mut acts);
+        let ids: Vec<_> = self.messages.keys().copied().collect();
+        for id in ids {
+            let Some(message) = self.messages.get_mut(&id) else { continue };
+            message.missed(view, id, began, self.late_after, self.lost_after, &mut acts);
+            self.close(id, &mut acts);
         }
         self.forget_before(began);
         acts
@@ -178,45 +176,45 @@ impl Tracker {
     /// That view is down: what is due now fails with the session's own reason. It is neither late nor lost.
     pub fn down(&mut self, view: ViewIndex, now: Instant, fault: &Fault) -> Vec<Act> {
         let mut acts = Vec::new();
-        for (mark, message) in &mut self.messages {
+        for (id, message) in &mut self.messages {
             let due = message.accepted && now >= message.at + self.late_after;
             let book = &mut message.views[view];
             if due && !book.settled {
                 book.settled = true;
                 let verdict = Verdict::Failed(fault.clone());
-                acts.push(Act::Settle { view, mark: *mark, verdict, deliver: None });
+                acts.push(Act::Settle { view, id: *id, verdict, deliver: None });
             }
         }
         acts
     }
 
     /// It came back: nobody awaits it any more where it was not received.
-    pub fn bounced(&mut self, mark: Mark, status: &str, words: &str) -> Vec<Act> {
+    pub fn bounced(&mut self, id: Id, status: &str, words: &str) -> Vec<Act> {
         let mut acts = Vec::new();
-        let Some(message) = self.messages.get_mut(&mark).filter(|message| message.accepted) else {
+        let Some(message) = self.messages.get_mut(&id).filter(|message| message.accepted) else {
             return acts;
         };
         for (view, book) in message.views.iter_mut().enumerate().filter(|(_, book)| book.end.is_none()) {
             book.end = Some(End::Other);
-            acts.push(Act::Count(view, mark, Judged::Bounced));
+            acts.push(Act::Count(view, id, Judged::Bounced));
             if !std::mem::replace(&mut book.settled, true) {
                 let fault = Fault::new(Reason::MessageBounced, &format!("{status} {words}")).coded(status);
-                acts.push(Act::Settle { view, mark, verdict: Verdict::Failed(fault), deliver: None });
+                acts.push(Act::Settle { view, id, verdict: Verdict::Failed(fault), deliver: None });
             }
         }
-        self.close(mark, &mut acts);
+        self.close(id, &mut acts);
         acts
     }
 
     /// The process or the check ends: what is still awaited is abandoned.
     pub fn abandon(&mut self) -> Vec<Act> {
         let mut acts = Vec::new();
-        for (mark, message) in self.messages.drain().filter(|(_, message)| message.accepted) {
+        for (id, message) in self.messages.drain().filter(|(_, message)| message.accepted) {
             for (view, book) in message.views.iter().enumerate().filter(|(_, book)| book.end.is_none()) {
-                acts.push(Act::Count(view, mark, Judged::Abandoned));
+                acts.push(Act::Count(view, id, Judged::Abandoned));
                 if !book.settled {
                     let verdict = Verdict::NotJudged(Why::Stopping);
-                    acts.push(Act::Settle { view, mark, verdict, deliver: None });
+                    acts.push(Act::Settle { view, id, verdict, deliver: None });
                 }
             }
         }
@@ -246,36 +244,38 @@ impl Tracker {
         self.messages.len()
     }
 
-    fn close(&mut self, mark: Mark, acts: &mut Vec<Act>) {
+    fn close(&mut self, id: Id, acts: &mut Vec<Act>) {
         let done =
             |message: &Message| message.accepted && message.views.iter().all(|book| book.end.is_some());
-        if !self.messages.get(&mark).is_some_and(done) {
+        if !self.messages.get(&id).is_some_and(done) {
             return;
         }
-        let Some(message) = self.messages.remove(&mark) else { return };
-        self.forget.push_back((message.at + self.lost_after + REMEMBERED, mark));
+        let Some(message) = self.messages.remove(&id) else { return };
+        self.forget.push_back((message.at + self.lost_after + REMEMBERED, id));
         let copies = message.views.iter().enumerate();
+        let seen_in =
+            copies.clone().filter(|(_, book)| !book.copies.is_empty()).map(|(view, _)| view).collect();
         let mut seen: Vec<_> =
             copies.flat_map(|(view, book)| book.copies.iter().map(move |id| seen_as(view, id))).collect();
         seen.shrink_to_fit();
         let views = message.views.iter().map(|book| book.end.unwrap_or(End::Other)).collect();
-        self.ended.insert(mark, Ended { views, seen });
-        acts.push(Act::Delete(mark));
+        self.ended.insert(id, Ended { views, seen });
+        acts.push(Act::Delete(id, seen_in));
     }
 
     fn forget_before(&mut self, now: Instant) {
-        while let Some((until, mark)) = self.forget.front().copied() {
+        while let Some((until, id)) = self.forget.front().copied() {
             if until > now {
                 break;
             }
             self.forget.pop_front();
-            self.ended.remove(&mark);
+            self.ended.remove(&id);
         }
     }
 }
 
 impl Message {
-    fn see(&mut self, view: ViewIndex, mark: Mark, sightings: &[&Sighting], acts: &mut Vec<Act>) {
+    fn see(&mut self, view: ViewIndex, id: Id, sightings: &[&Sighting], acts: &mut Vec<Act>) {
         let book = &mut self.views[view];
         let had = book.copies.len();
         book.copies.extend(sightings.iter().map(|sighting| sighting.id.clone()));
@@ -290,9 +290,9 @@ impl Message {
             let intact = sightings.iter().any(|sighting| sighting.intact);
             let junk = sightings.iter().all(|sighting| sighting.junk);
             book.end = Some(End::Received);
-            acts.push(Act::Count(view, mark, Judged::Received(took)));
-            acts.extend((!intact).then_some(Act::Count(view, mark, Judged::Corrupted)));
-            acts.extend(junk.then_some(Act::Count(view, mark, Judged::Junked)));
+            acts.push(Act::Count(view, id, Judged::Received(took)));
+            acts.extend((!intact).then_some(Act::Count(view, id, Judged::Corrupted)));
+            acts.extend(junk.then_some(Act::Count(view, id, Judged::Junked)));
             if !std::mem::replace(&mut book.settled, true) {
                 let reason = match (intact, junk, doubled) {
                     (false, ..) => Some((Reason::MessageCorrupted, "the payload is not what was sent")),
@@ -302,16 +302,16 @@ impl Message {
                 };
                 let verdict = reason
                     .map_or(Verdict::Good, |(reason, words)| Verdict::Failed(Fault::new(reason, words)));
-                acts.push(Act::Settle { view, mark, verdict, deliver: Some(took) });
+                acts.push(Act::Settle { view, id, verdict, deliver: Some(took) });
             }
         }
-        acts.extend(doubled.then_some(Act::Count(view, mark, Judged::Duplicated)));
+        acts.extend(doubled.then_some(Act::Count(view, id, Judged::Duplicated)));
     }
 
     fn missed(
         &mut self,
         view: ViewIndex,
-        mark: Mark,
+        id: Id,
         began: Instant,
         late_after: Duration,
         lost_after: Duration,
@@ -322,8 +322,7 @@ impl Message {
             return;
         }
         if !std::mem::replace(&mut book.late, true) && self.sure {
-            acts.push(Act::Count(view, mark, Judged::Late));
-            acts.push(Act::Suspect(view));
+            acts.push(Act::Count(view, id, Judged::Late));
         }
         if !std::mem::replace(&mut book.settled, true) {
             let verdict = if self.sure {
@@ -332,14 +331,14 @@ impl Message {
             } else {
                 Verdict::NotJudged(Why::Unjudged)
             };
-            acts.push(Act::Settle { view, mark, verdict, deliver: None });
+            acts.push(Act::Settle { view, id, verdict, deliver: None });
         }
         if began >= self.at + lost_after {
             // Whether it was ever accepted is not known: its absence is no loss.
             let (end, judged) =
                 if self.sure { (End::Lost, Judged::Lost) } else { (End::Other, Judged::Abandoned) };
             book.end = Some(end);
-            acts.push(Act::Count(view, mark, judged));
+            acts.push(Act::Count(view, id, judged));
         }
     }
 
@@ -353,7 +352,7 @@ impl Message {
 }
 
 impl Ended {
-    fn see(&mut self, view: ViewIndex, mark: Mark, sightings: &[&Sighting], acts: &mut Vec<Act>) {
+    fn see(&mut self, view: ViewIndex, id: Id, sightings: &[&Sighting], acts: &mut Vec<Act>) {
         let mut fresh = false;
         for sighting in sightings {
             let seen = seen_as(view, &sighting.id);
@@ -368,10 +367,10 @@ impl Ended {
                 (End::Received, 2) => Some(Judged::Duplicated),
                 _ => None,
             };
-            acts.extend(judged.map(|judged| Act::Count(view, mark, judged)));
+            acts.extend(judged.map(|judged| Act::Count(view, id, judged)));
         }
         if fresh {
-            acts.push(Act::Delete(mark));
+            acts.push(Act::Delete(id, vec![view]));
         }
     }
 }

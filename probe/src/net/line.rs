@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -112,6 +113,12 @@ impl Line {
     /// Whether something has come that was not asked for.
     pub fn has_unread(&self) -> bool {
         !self.buffer.is_empty()
+    }
+
+    /// Whether the stream is open and nothing has come that was not asked for.
+    pub fn is_quiet(&mut self) -> bool {
+        let waits = self.io.as_mut().is_some_and(|io| io.read_buf(&mut self.buffer).now_or_never().is_none());
+        waits && self.buffer.is_empty()
     }
 
     /// Ends the stream; errors do not matter any more.

@@ -22,6 +22,14 @@ use line::Line;
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
+/// Which address of an endpoint.
+#[derive(Clone, Copy, Debug)]
+pub enum To {
+    /// Equal addresses are taken in turn, so that a half-dead pool shows as alternate failures and not as luck.
+    Turn(u32),
+    Address(SocketAddr),
+}
+
 /// The way to one mail service.
 pub struct Net {
     service: Arc<MailService>,
@@ -51,12 +59,15 @@ impl Net {
         self.service.proxy.as_ref().is_some_and(|proxy| !proxy::exempt(proxy, &endpoint.host))
     }
 
-    /// Resolves, connects (through the proxy where one is configured) and, with implicit TLS, shakes hands. `turn`
-    /// picks among equal addresses, so that a half-dead pool shows as alternate failures and not as luck.
+    /// Resolves, connects (through the proxy where one is configured) and, with implicit TLS, shakes hands.
     ///
     /// # Errors
     /// Those of the steps.
-    pub async fn dial(&self, endpoint: &Endpoint, turn: u32, rec: &Recorder) -> Result<Line, Fault> {
+    pub async fn dial(&self, endpoint: &Endpoint, to: To, rec: &Recorder) -> Result<Line, Fault> {
+        let turn = match to {
+            To::Address(address) => return self.dial_address(endpoint, address, rec).await,
+            To::Turn(turn) => turn,
+        };
         if let Some(proxy) = self.service.proxy.as_ref().filter(|_| self.proxied(endpoint)) {
             let found = rec.time(Step::Resolve, self.resolver.lookup(&proxy.host, proxy.port)).await;
             let address = in_turn(&found.map_err(proxy::unreachable)?, turn);
@@ -68,11 +79,7 @@ impl Net {
         self.dial_address(endpoint, address, rec).await
     }
 
-    /// As [`Self::dial`], to one address.
-    ///
-    /// # Errors
-    /// Those of the steps.
-    pub async fn dial_address(
+    async fn dial_address(
         &self,
         endpoint: &Endpoint,
         address: SocketAddr,

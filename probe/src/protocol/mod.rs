@@ -10,9 +10,16 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::auth::sasl::Credential;
 use crate::catalogue::Reason;
 use crate::message::build::Outgoing;
 use crate::outcome::{Fact, Fault, Fut, Recorder, Said};
+
+/// A connection that can be signed in.
+pub trait SignIn: Session {
+    /// Signs in with the first allowed mechanism that is offered.
+    fn sign_in<'a>(&'a mut self, credential: &'a Credential) -> Fut<'a, ()>;
+}
 
 /// A session of some protocol, owned by one task. After an error or a dropped future it is closed, never used again.
 pub trait Session: Send + 'static {
@@ -25,6 +32,11 @@ pub trait Session: Send + 'static {
 
     fn inbox(&mut self) -> Option<&mut dyn Inbox> {
         None
+    }
+
+    /// Whether a session that was kept is still good, as far as one can tell without asking.
+    fn is_alive(&mut self) -> bool {
+        true
     }
 
     /// The ordinary end.

@@ -8,13 +8,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{
-    Folder, Inbox, Item, ItemId, Looked, Memory, Proof, Session, Woken, note_greeting, refusal_by_words, says,
+    Folder, Inbox, Item, ItemId, Looked, Memory, Proof, Session, SignIn, Woken, note_greeting,
+    refusal_by_words, says,
 };
 use crate::auth::sasl::{Credential, Exchange};
 use crate::catalogue::{Reason, Step};
 use crate::config::plan::{Endpoint, Mechanism, TlsMode};
-use crate::net::Net;
 use crate::net::line::{LARGEST_MESSAGE, Line};
+use crate::net::{Net, To};
 use crate::outcome::{Fact, Fault, Fut, Recorder, Said};
 
 /// Lines of the body that a look reads: our messages have fewer.
@@ -49,8 +50,8 @@ impl Pop3 {
     ///
     /// # Errors
     /// Those of the steps.
-    pub async fn connect(net: &Net, endpoint: &Endpoint, turn: u32, rec: &Recorder) -> Result<Self, Fault> {
-        let line = net.dial(endpoint, turn, rec).await?;
+    pub async fn connect(net: &Net, endpoint: &Endpoint, to: To, rec: &Recorder) -> Result<Self, Fault> {
+        let line = net.dial(endpoint, to, rec).await?;
         let mut pop = Self::new(line, endpoint);
         pop.greeting(rec).await?;
         rec.time(Step::Hello, pop.ask_capabilities()).await?;
@@ -67,7 +68,7 @@ impl Pop3 {
         Ok(pop)
     }
 
-    pub(crate) fn new(line: Line, endpoint: &Endpoint) -> Self {
+    fn new(line: Line, endpoint: &Endpoint) -> Self {
         Self {
             line,
             host: endpoint.host.to_string(),
@@ -79,11 +80,7 @@ impl Pop3 {
         }
     }
 
-    /// Reads the server's first line.
-    ///
-    /// # Errors
-    /// `server_unavailable`, `protocol_violation`, those of the line.
-    pub async fn greeting(&mut self, rec: &Recorder) -> Result<(), Fault> {
+    async fn greeting(&mut self, rec: &Recorder) -> Result<(), Fault> {
         let text = rec.time(Step::Greeting, self.status(Stage::Greeting)).await?;
         note_greeting(rec, &text);
         Ok(())
@@ -111,11 +108,8 @@ impl Pop3 {
         })
     }
 
-    /// Signs in with the first allowed mechanism that is offered. LOGIN is USER and PASS where SASL does not offer it.
-    ///
-    /// # Errors
-    /// The reasons of authentication.
-    pub async fn sign_in(&mut self, credential: &Credential) -> Result<(), Fault> {
+    /// LOGIN is USER and PASS where SASL does not offer it.
+    async fn sign_in_by(&mut self, credential: &Credential) -> Result<(), Fault> {
         let sasl: Vec<_> =
             self.arguments("SASL").unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();
         let mut offered = sasl.clone();
@@ -324,6 +318,12 @@ fn reason(code: &str, text: &str, stage: Stage) -> Reason {
         (_, Stage::Auth { otherwise }) => refusal_by_words(text, otherwise),
         (_, Stage::Greeting) => Reason::ServerUnavailable,
         (_, Stage::Other) => Reason::ServerError,
+    }
+}
+
+impl SignIn for Pop3 {
+    fn sign_in<'a>(&'a mut self, credential: &'a Credential) -> Fut<'a, ()> {
+        Box::pin(self.sign_in_by(credential))
     }
 }
 

@@ -2,13 +2,13 @@
 
 use tokio::time::Instant;
 
-use super::{Proof, Session, Submit, Submitted, note_greeting, refusal_by_words, says};
+use super::{Proof, Session, SignIn, Submit, Submitted, note_greeting, refusal_by_words, says};
 use crate::auth::sasl::{Credential, Exchange};
 use crate::catalogue::{Reason, Step};
 use crate::config::plan::{Endpoint, TlsMode};
 use crate::message::build::Outgoing;
-use crate::net::Net;
 use crate::net::line::Line;
+use crate::net::{Net, To};
 use crate::outcome::{Fact, Fault, Fut, Recorder, Said};
 
 /// More lines than this in one reply are no reply.
@@ -60,8 +60,8 @@ impl Smtp {
     ///
     /// # Errors
     /// Those of the steps.
-    pub async fn connect(net: &Net, endpoint: &Endpoint, turn: u32, rec: &Recorder) -> Result<Self, Fault> {
-        let line = net.dial(endpoint, turn, rec).await?;
+    pub async fn connect(net: &Net, endpoint: &Endpoint, to: To, rec: &Recorder) -> Result<Self, Fault> {
+        let line = net.dial(endpoint, to, rec).await?;
         let mut smtp = Self::new(line, endpoint);
         smtp.greeting(rec).await?;
         rec.time(Step::Hello, smtp.hello(rec)).await?;
@@ -77,15 +77,11 @@ impl Smtp {
         Ok(smtp)
     }
 
-    pub(crate) fn new(line: Line, endpoint: &Endpoint) -> Self {
+    fn new(line: Line, endpoint: &Endpoint) -> Self {
         Self { line, host: endpoint.host.to_string(), port: endpoint.port, offers: Offers::default() }
     }
 
-    /// Reads the server's first line.
-    ///
-    /// # Errors
-    /// `server_unavailable`, `protocol_violation`, those of the line.
-    pub async fn greeting(&mut self, rec: &Recorder) -> Result<(), Fault> {
+    async fn greeting(&mut self, rec: &Recorder) -> Result<(), Fault> {
         let reply = rec.time(Step::Greeting, self.expect(2, Stage::Greeting)).await?;
         note_greeting(rec, &reply.text);
         Ok(())
@@ -104,11 +100,7 @@ impl Smtp {
         Ok(())
     }
 
-    /// Signs in with the first allowed mechanism that is offered.
-    ///
-    /// # Errors
-    /// The reasons of authentication.
-    pub async fn sign_in(&mut self, credential: &Credential) -> Result<(), Fault> {
+    async fn sign_in_by(&mut self, credential: &Credential) -> Result<(), Fault> {
         let mechanism = credential.choose(&self.offers.auth)?;
         let mut exchange = Exchange::new(mechanism, credential, &self.host, self.port)?;
         let stage = Stage::Auth { otherwise: credential.refusal() };
@@ -293,6 +285,12 @@ impl Smtp {
     }
 }
 
+impl SignIn for Smtp {
+    fn sign_in<'a>(&'a mut self, credential: &'a Credential) -> Fut<'a, ()> {
+        Box::pin(self.sign_in_by(credential))
+    }
+}
+
 impl Session for Smtp {
     fn prove<'a>(&'a mut self, _: &'a Recorder) -> Fut<'a, Proof> {
         // The sign-in was the proof: a submission service has nothing to list.
@@ -301,6 +299,11 @@ impl Session for Smtp {
 
     fn submit(&mut self) -> Option<&mut dyn Submit> {
         Some(self)
+    }
+
+    fn is_alive(&mut self) -> bool {
+        // A server that has spoken unasked has said 421, or is gone.
+        self.line.is_quiet()
     }
 
     fn close<'a>(mut self: Box<Self>, rec: &'a Recorder) -> Fut<'a, ()> {

@@ -6,12 +6,12 @@ mod wire;
 
 use std::time::Duration;
 
-use super::{Inbox, Proof, Session, note_greeting, refusal_by_words, says};
+use super::{Inbox, Proof, Session, SignIn, note_greeting, refusal_by_words, says};
 use crate::auth::sasl::{Credential, Exchange};
 use crate::catalogue::{Reason, Step};
 use crate::config::plan::{Endpoint, Mechanism, TlsMode};
-use crate::net::Net;
 use crate::net::line::Line;
+use crate::net::{Net, To};
 use crate::outcome::{Fact, Fault, Fut, Recorder, Said};
 use wire::{Answer, State, Untagged, Word};
 
@@ -42,8 +42,8 @@ impl Imap {
     ///
     /// # Errors
     /// Those of the steps.
-    pub async fn connect(net: &Net, endpoint: &Endpoint, turn: u32, rec: &Recorder) -> Result<Self, Fault> {
-        let line = net.dial(endpoint, turn, rec).await?;
+    pub async fn connect(net: &Net, endpoint: &Endpoint, to: To, rec: &Recorder) -> Result<Self, Fault> {
+        let line = net.dial(endpoint, to, rec).await?;
         let mut imap = Self::new(line, endpoint);
         imap.greeting(rec).await?;
         if imap.capabilities.is_empty() {
@@ -63,7 +63,7 @@ impl Imap {
         Ok(imap)
     }
 
-    pub(crate) fn new(line: Line, endpoint: &Endpoint) -> Self {
+    fn new(line: Line, endpoint: &Endpoint) -> Self {
         Self {
             line,
             host: endpoint.host.to_string(),
@@ -76,11 +76,7 @@ impl Imap {
         }
     }
 
-    /// Reads the server's first line.
-    ///
-    /// # Errors
-    /// `server_unavailable`, `too_many_sessions`, `protocol_violation`, those of the line.
-    pub async fn greeting(&mut self, rec: &Recorder) -> Result<(), Fault> {
+    async fn greeting(&mut self, rec: &Recorder) -> Result<(), Fault> {
         let state = rec
             .time(Step::Greeting, async {
                 match wire::answer(&mut self.line).await? {
@@ -98,11 +94,7 @@ impl Imap {
         Ok(())
     }
 
-    /// Signs in with the first allowed mechanism that is offered.
-    ///
-    /// # Errors
-    /// The reasons of authentication.
-    pub async fn sign_in(&mut self, credential: &Credential) -> Result<(), Fault> {
+    async fn sign_in_by(&mut self, credential: &Credential) -> Result<(), Fault> {
         let mechanism = credential.choose(&self.mechanisms())?;
         let stage = Stage::Auth { otherwise: credential.refusal() };
         // Another capability list holds after the sign-in; what is not told then is asked for.
@@ -387,6 +379,12 @@ impl State {
             (_, Stage::Select) if self.word == Word::No => Reason::FolderMissing,
             _ => Reason::ServerError,
         }
+    }
+}
+
+impl SignIn for Imap {
+    fn sign_in<'a>(&'a mut self, credential: &'a Credential) -> Fut<'a, ()> {
+        Box::pin(self.sign_in_by(credential))
     }
 }
 
