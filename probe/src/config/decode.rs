@@ -41,28 +41,50 @@ pub enum Found {
     Sort(&'static str),
 }
 
+/// What became of an item.
+pub struct Decoded<T> {
+    pub item: Option<T>,
+    /// False: something that is needed is missing and was made up, so that the rest could be looked at.
+    pub is_whole: bool,
+    pub refusals: Vec<Refusal>,
+}
+
 /// Decodes an item. Where something is refused it is taken away and the item is tried again, until all that is wrong
-/// with it is found; what is left is given back if it makes an item all the same.
-pub fn decode<T: DeserializeOwned>(node: &Node, path: &KeyPath) -> (Option<T>, Vec<Refusal>) {
+/// with it is found.
+pub fn decode<T: DeserializeOwned>(node: &Node, path: &KeyPath) -> Decoded<T> {
     let mut node = node.clone();
-    let mut refusals: Vec<Refusal> = Vec::new();
-    while refusals.len() < MOST {
+    let mut decoded = Decoded { item: None, is_whole: true, refusals: Vec::new() };
+    // Bounded: a hole in a place that takes none would be refused for ever.
+    for _ in 0..MOST {
         let error = match serde_path_to_error::deserialize::<_, T>(&node) {
-            Ok(item) => return (Some(item), refusals),
+            Ok(item) => {
+                decoded.item = Some(item);
+                return decoded;
+            }
             Err(error) => error,
         };
         let inside = inside(error.path());
         let (inside, refusal) = error.into_inner().refusal(inside, path);
-        let gone = node.remove(&inside);
-        // What is missing because we took it away was told already.
-        if !refusals.iter().any(|told| told.path == refusal.path) {
-            refusals.push(refusal);
+        if !node.remove(&inside) {
+            node.put(&inside, Value::Hole);
+            decoded.is_whole = false;
         }
-        if !gone {
-            break;
+        if !is_consequence(&refusal, &decoded.refusals) {
+            decoded.refusals.push(refusal);
         }
     }
-    (None, refusals)
+    decoded
+}
+
+/// What is missing because it was taken away, or because its key is misspelt, was told already.
+fn is_consequence(refusal: &Refusal, told: &[Refusal]) -> bool {
+    let Some((Seg::Key(key), above)) = refusal.path.0.split_last() else { return false };
+    refusal.found == Found::Nothing
+        && told.iter().any(|told| {
+            let misspelt = told.nearest.as_ref() == Some(key)
+                && told.path.0.split_last().is_some_and(|(_, beside)| beside == above);
+            told.path.0.starts_with(&refusal.path.0) || refusal.path.0.starts_with(&told.path.0) || misspelt
+        })
 }
 
 fn inside(path: &serde_path_to_error::Path) -> KeyPath {
@@ -207,7 +229,7 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.value {
-            Value::Null => visitor.visit_unit(),
+            Value::Null | Value::Hole => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Number(text) => self.number(text, visitor),
             Value::Text(text) | Value::Word(text) => visitor.visit_str(text),
@@ -226,6 +248,7 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.value {
+            Value::Hole => visitor.visit_u64(0),
             Value::Word(text) if text.parse::<u64>().is_ok() => self.number(text, visitor),
             _ => self.deserialize_any(visitor),
         }
@@ -244,7 +267,11 @@ impl<'de> Deserializer<'de> for &'de Node {
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.no_text().map_or_else(|| self.deserialize_any(visitor), Err)
+        match (self.no_text(), &self.value) {
+            (Some(refusal), _) => Err(refusal),
+            (None, Value::Hole) => visitor.visit_str(""),
+            (None, _) => self.deserialize_any(visitor),
+        }
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -273,6 +300,7 @@ impl<'de> Deserializer<'de> for &'de Node {
             Value::Text(text) | Value::Word(text) => visitor.visit_enum(Word(text)),
             // A word such as `none` or `1.3`, written without quotes, reads as something else: still the word.
             Value::Number(text) => visitor.visit_enum(Word(text)),
+            Value::Hole => visitor.visit_enum(Word(variants.first().copied().unwrap_or_default())),
             Value::Null => {
                 Err(Error::Wrong { found: Found::Nothing, expected: one_of(variants.iter().copied()) })
             }
@@ -287,9 +315,34 @@ impl<'de> Deserializer<'de> for &'de Node {
         }
     }
 
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let entries = match &self.value {
+            Value::Map(entries) => entries.as_slice(),
+            // Set to null by a later layer: as if it had not been written.
+            Value::Null | Value::Hole => &[],
+            // A struct would take a list for its fields in order.
+            Value::List(_) => {
+                return Err(Error::Wrong {
+                    found: Found::Sort("a list"),
+                    expected: "a map of keys".to_owned(),
+                });
+            }
+            _ => return self.deserialize_any(visitor),
+        };
+        visitor.visit_map(Entries { left: entries.iter(), value: None })
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_map(visitor)
+    }
+
     serde::forward_to_deserialize_any! {
-        i8 i16 i32 i64 f32 f64 char bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
-        ignored_any
+        i8 i16 i32 i64 f32 f64 char bytes byte_buf unit unit_struct seq tuple tuple_struct identifier ignored_any
     }
 }
 

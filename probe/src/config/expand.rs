@@ -77,12 +77,11 @@ impl References<'_> {
                 .ok_or_else(|| miss("no site", "`site:`, a plain text".to_owned(), None));
         }
         if let Some(label) = name.strip_prefix("site_labels.") {
-            let near = nearest(label, self.labels.keys().map(String::as_str));
-            return self
-                .labels
-                .get(label)
-                .cloned()
-                .ok_or_else(|| miss("no such label", one_of(self.labels.keys().map(String::as_str)), near));
+            let known = || self.labels.keys().map(String::as_str);
+            let expected =
+                if self.labels.is_empty() { "a label of site_labels".to_owned() } else { one_of(known()) };
+            let near = nearest(label, known());
+            return self.labels.get(label).cloned().ok_or_else(|| miss("no such label", expected, near));
         }
         if let Some(variable) = name.strip_prefix("env:") {
             return self.env.get(variable).cloned().ok_or_else(|| {
@@ -118,7 +117,7 @@ pub fn expand_tree(
             walk(node, &path, &mut references, findings);
         }
         references.site = root.get("site").and_then(Node::text).map(str::to_owned);
-        if let Some(labels) = root.get("site_labels") {
+        if let Some(labels) = root.get("site_labels").filter(|_| first == "site_labels") {
             let texts = labels.entries().iter().filter_map(|entry| Some((entry, entry.node.text()?)));
             references.labels = texts.map(|(entry, text)| (entry.key.clone(), text.to_owned())).collect();
         }
@@ -129,7 +128,10 @@ pub fn expand_tree(
             walk(&mut entry.node, &KeyPath::of(&[&entry.key]), &mut references, findings);
         }
     }
-    root.prune();
+    // A label set to null is none; other maps of free keys are gone through item by item.
+    if let Some(Node { value: Value::Map(labels), .. }) = root.get_mut("site_labels") {
+        labels.retain(|label| !label.node.is_null());
+    }
 }
 
 fn walk(node: &mut Node, path: &KeyPath, references: &mut References<'_>, findings: &mut Findings) {

@@ -112,6 +112,15 @@ impl KeyPath {
     pub fn is_secret(&self) -> bool {
         self.has("auth") || self.has("password")
     }
+
+    /// The path down to `auth` and no further.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        if let Some(at) = self.0.iter().position(|seg| matches!(seg, Seg::Key(key) if key == "auth")) {
+            self.0.truncate(at + 1);
+        }
+        self
+    }
 }
 
 impl fmt::Display for KeyPath {

@@ -66,11 +66,9 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Http {
     /// `POST /-/reload` reads the configuration again.
-    #[serde(default)]
-    pub reload: bool,
+    pub reload: Option<bool>,
     /// `/probe?check=NAME` runs a check.
-    #[serde(default)]
-    pub probe: bool,
+    pub probe: Option<bool>,
 }
 
 /// How the log is written, to standard error.
@@ -171,8 +169,7 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct MailService {
     /// What is filled in. Default: generic.
-    #[serde(default)]
-    pub preset: Preset,
+    pub preset: Option<Preset>,
     /// Fills in smtp (port 587, starttls), imap (993) and pop3 (995) where they are left out.
     pub host: Option<String>,
     /// Submission; null: there is none.
@@ -213,11 +210,10 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Res
 }
 
 /// What a mail service fills in.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// smtp, imap and pop3 at `host`.
-    #[default]
     Generic,
     /// An Exchange Server: the same, and its web protocols once they are built.
     Exchange,

@@ -28,6 +28,8 @@ pub enum Value {
     /// From the environment, where nothing but text can be written: also taken for what it spells.
     Word(String),
     List(Vec<Node>),
+    /// Stands for what is missing, so that the rest of an item is looked at all the same.
+    Hole,
     /// In the order of the file.
     Map(Vec<Entry>),
 }
@@ -74,6 +76,16 @@ impl Node {
                 entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.node)
             }
             _ => None,
+        }
+    }
+
+    /// Puts something where nothing is.
+    pub fn put(&mut self, path: &KeyPath, value: Value) {
+        let Some((Seg::Key(key), above)) = path.0.split_last() else { return };
+        let place = self.place;
+        if let Some(Self { value: Value::Map(entries), .. }) = self.at_mut(above) {
+            entries.retain(|entry| &entry.key != key);
+            entries.push(Entry { key: key.clone(), place, node: Self { place, value } });
         }
     }
 
@@ -135,8 +147,8 @@ impl Node {
         place
     }
 
-    /// Lays a later layer over this one: maps by key, everything else is replaced. A null stays as one, to be taken
-    /// away by [`Node::prune`] once all layers lie there.
+    /// Lays a later layer over this one: maps by key, everything else is replaced. A null stays: the key above it is
+    /// looked at like any other, and reads as not being there.
     pub fn lay(&mut self, over: Self, same: fn(&str, &str) -> bool) {
         match (&mut self.value, over.value) {
             (Value::Map(below), Value::Map(above)) => {
@@ -151,34 +163,6 @@ impl Node {
                 }
             }
             (_, value) => *self = Self { place: over.place, value },
-        }
-    }
-
-    /// Takes all nulls out of all maps, except directly below a mail service: `smtp: null` there says that what `host`
-    /// would fill in is not wanted.
-    pub fn prune(&mut self) {
-        self.prune_below(&mut Vec::new());
-    }
-
-    fn prune_below(&mut self, path: &mut Vec<String>) {
-        match &mut self.value {
-            Value::Map(entries) => {
-                let keeps = path.len() == 2 && path.first().is_some_and(|key| key == "mail_services");
-                entries.retain(|entry| keeps || !entry.node.is_null());
-                for entry in entries {
-                    path.push(entry.key.clone());
-                    entry.node.prune_below(path);
-                    path.pop();
-                }
-            }
-            Value::List(items) => {
-                for item in items {
-                    path.push(String::new());
-                    item.prune_below(path);
-                    path.pop();
-                }
-            }
-            _ => {}
         }
     }
 }

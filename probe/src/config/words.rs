@@ -79,6 +79,10 @@ impl<'de> Visitor<'de> for WordsVisitor {
         Ok(Words(vec![text.to_owned()]))
     }
 
+    fn visit_unit<E: Error>(self) -> Result<Words, E> {
+        Ok(Words::default())
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Words, A::Error> {
         let mut words = Vec::new();
         while let Some(word) = items.next_element::<String>()? {

@@ -49,8 +49,10 @@ impl Make {
     fn check(&mut self, name: &Arc<str>, node: &Node, known: &Known<'_>) -> Option<Check> {
         let path = KeyPath::of(&["checks", name]);
         let built = || Kind::rows().iter().filter(|row| row.built).map(|row| row.name);
-        let [entry] = node.entries() else {
-            let keys: Vec<_> = node.entries().iter().map(|entry| entry.key.as_str()).collect();
+        // Another layer may have set the kind of this one to null.
+        let entries: Vec<_> = node.entries().iter().filter(|entry| !entry.node.is_null()).collect();
+        let [entry] = entries.as_slice() else {
+            let keys: Vec<_> = entries.iter().map(|entry| entry.key.as_str()).collect();
             let found =
                 if keys.is_empty() { "nothing".to_owned() } else { format!("the keys {}", keys.join(", ")) };
             self.refuse(&path, found, format!("one kind of check: {}", one_of(built())));

@@ -36,9 +36,10 @@ impl Make {
         name: &Arc<str>,
         raw: &raw::MailService,
     ) -> Option<MailService> {
+        let told = self.findings.problems.len();
         if let Some(host) = &raw.host {
             let at = path.key("host");
-            if raw.preset == raw::Preset::Microsoft365 {
+            if raw.preset == Some(raw::Preset::Microsoft365) {
                 self.refuse_value(&at, host, "no host: the preset microsoft365 knows its own");
             } else if !self.check_host(&at, host) {
                 return None;
@@ -56,7 +57,7 @@ impl Make {
             endpoints.extend(endpoint.map(|endpoint| (protocol, endpoint)));
         }
         self.web_parts(path, raw);
-        if endpoints.is_empty() {
+        if endpoints.is_empty() && self.findings.problems.len() == told {
             self.missing(path, "`host:`, or an address for at least one of smtp, imap, pop3");
         }
         let mut service = MailService {
@@ -73,6 +74,10 @@ impl Make {
             fingerprint: 0,
         };
         let password = service.proxy.as_ref().and_then(|proxy| proxy.password.as_ref());
+        // What a refused mail service would have had, nobody knows: its checks are not held against it.
+        if self.findings.problems.len() > told || self.findings.broken.contains(path) {
+            return None;
+        }
         // A secret prints as nothing.
         service.fingerprint = fingerprint(&service, &[password.map_or(0, Secret::fingerprint)]);
         Some(service)
@@ -168,7 +173,10 @@ impl Make {
         for (index, text) in servers.iter().enumerate() {
             match text.parse::<IpAddr>() {
                 Ok(address) => addresses.push(address),
-                Err(_) => self.refuse_value(&path.index(index), text, "an address, such as 10.1.0.1"),
+                Err(_) => {
+                    let at = self.item(&path, index);
+                    self.refuse_value(&at, text, "an address, such as 10.1.0.1");
+                }
             }
         }
         Resolver::Servers(addresses)
@@ -177,7 +185,7 @@ impl Make {
 
 /// What preset and host make of a protocol that is left out.
 fn filled_in(protocol: Protocol, raw: &raw::MailService) -> Option<Endpoint> {
-    let host = match (raw.preset, protocol) {
+    let host = match (raw.preset.unwrap_or(raw::Preset::Generic), protocol) {
         (raw::Preset::Microsoft365, Protocol::Smtp) => "smtp.office365.com",
         (raw::Preset::Microsoft365, Protocol::Imap) => "outlook.office365.com",
         (raw::Preset::Microsoft365, _) => return None,

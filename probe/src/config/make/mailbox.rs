@@ -217,7 +217,7 @@ impl Make {
         let right = || names.iter().map(String::as_str);
         let mut mechanisms = Vec::new();
         for (index, word) in words.iter().enumerate() {
-            let at = path.index(index);
+            let at = self.item(path, index);
             let known = Mechanism::ALL.iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(word));
             match known {
                 Some(mechanism) if usual.contains(mechanism) => mechanisms.push(*mechanism),

@@ -113,20 +113,25 @@ impl Make {
         }
     }
 
-    /// Decodes one item, with every refusal of it.
+    /// Decodes one item, with every refusal of it; nothing where something that is needed is missing.
     fn decode<T: DeserializeOwned>(&mut self, node: &Node, path: &KeyPath) -> Option<T> {
-        let (item, refusals) = decode::decode(node, path);
-        for refusal in &refusals {
+        let decoded = self.decode_some(node, path);
+        decoded.item.filter(|_| decoded.is_whole)
+    }
+
+    fn decode_some<T: DeserializeOwned>(&mut self, node: &Node, path: &KeyPath) -> decode::Decoded<T> {
+        let decoded = decode::decode(node, path);
+        for refusal in &decoded.refusals {
             let broken = self.findings.broken.contains(&item_of(&refusal.path));
             if refusal.found == Found::Nothing && broken {
                 continue;
             }
             self.refuse_decoded(refusal);
         }
-        for refusal in refusals {
+        for refusal in &decoded.refusals {
             self.findings.broken.insert(item_of(&refusal.path));
         }
-        item
+        decoded
     }
 
     fn refuse_decoded(&mut self, refusal: &decode::Refusal) {
@@ -232,7 +237,7 @@ impl Make {
         };
         if !protocol.row().built {
             let found = format!("{}, which is not yet built", shown(path, word));
-            self.refuse(path, found, format!("what this release has: {expected}"));
+            self.refuse(path, found, format!("what this release has: {}", right.join(", ")));
             return None;
         }
         if !able(protocol) {
@@ -264,10 +269,9 @@ impl Make {
         if words.is_empty() {
             self.missing(path, "at least one protocol");
         }
-        let is_list = matches!(self.root.at(&path.0).map(|node| &node.value), Some(Value::List(_)));
         let mut protocols = Vec::new();
         for (index, word) in words.iter().enumerate() {
-            let path = if is_list { path.index(index) } else { path.clone() };
+            let path = self.item(path, index);
             match self.protocol(&path, word, need, mail_service) {
                 Some(protocol) if protocols.contains(&protocol) => {
                     self.refuse(&path, format!("{} a second time", shown(&path, word)), "each protocol once");
@@ -277,6 +281,14 @@ impl Make {
             }
         }
         protocols
+    }
+
+    /// The place of a word out of several, which may have been written as one without a list.
+    fn item(&self, path: &KeyPath, index: usize) -> KeyPath {
+        match self.root.at(&path.0).map(|node| &node.value) {
+            Some(Value::List(_)) => path.index(index),
+            _ => path.clone(),
+        }
     }
 
     /// A path, relative to the file that it stands in.

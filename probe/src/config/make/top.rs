@@ -26,7 +26,8 @@ const TAKEN_LABELS: &[&str] =
 
 impl Make {
     pub(super) fn top(&mut self, root: &Node) -> raw::Config {
-        self.decode(root, &KeyPath::default()).unwrap_or_default()
+        let decoded = self.decode_some(root, &KeyPath::default());
+        decoded.item.unwrap_or_default()
     }
 
     /// The plan, if all its parts were made; refuses what is wrong at the top level.
@@ -37,11 +38,9 @@ impl Make {
         mailboxes: Mailboxes,
         mut checks: Vec<std::sync::Arc<plan::Check>>,
     ) -> Option<Plan> {
-        if top.version != 1 && self.root.get("version").is_some() {
-            let version = KeyPath::of(&["version"]);
-            if !self.findings.broken.contains(&version) {
-                self.refuse(&version, top.version.to_string(), "1");
-            }
+        let at = KeyPath::of(&["version"]);
+        if top.version != 1 && !self.findings.broken.contains(&at) {
+            self.refuse(&at, top.version.to_string(), "1");
         }
         let at = KeyPath::of(&["site"]);
         if !self.findings.broken.contains(&at)
@@ -64,7 +63,7 @@ impl Make {
                 None => None,
             },
             web_config_file: top.web_config_file.as_deref().and_then(|path| self.web_config(path)),
-            http: Http { reload: top.http.reload, probe: top.http.probe },
+            http: Http { reload: top.http.reload.unwrap_or(false), probe: top.http.probe.unwrap_or(false) },
             log: log(top.log),
             fleet_keys: fleet_keys?,
             reference,
@@ -136,11 +135,9 @@ impl Make {
             });
         };
         let sign = self.fleet_key(&path.key("sign"), &keys.sign);
-        let is_list = self.root.at(&path.key("accept").index(0).0).is_some();
         let mut accept = Vec::new();
         for (index, written) in keys.accept.0.iter().enumerate() {
-            let at = path.key("accept");
-            let at = if is_list { at.index(index) } else { at };
+            let at = self.item(&path.key("accept"), index);
             accept.extend(self.fleet_key(&at, written));
         }
         Some(FleetKeys { sign: sign?, accept })
