@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod outcome;
 pub mod secret;

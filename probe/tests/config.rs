@@ -2,6 +2,8 @@
 //!
 //! `BLESS=1 cargo test -p mailprobe --test config` writes the texts anew; read the difference before it is committed.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,1 +1,4 @@
-//! command
+//! The commands, a file each: they print, and answer an exit code.
+
+pub mod config;
+mod show;

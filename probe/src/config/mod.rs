@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 mod checks_list;
+pub mod cost;
 mod decode;
 mod expand;
 pub mod lanes;
@@ -17,6 +18,7 @@ mod problem;
 pub mod raw;
 mod read;
 mod secrets;
+pub mod series;
 mod tree;
 mod words;
 mod yaml;

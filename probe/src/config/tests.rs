@@ -113,3 +113,17 @@ fn fingerprints_follow_what_an_item_refers_to() {
     // endpoint-hq, login-alice, login-bob, roundtrip-alice-bob-smtp
     assert_eq!(changed, [false, false, true, true]);
 }
+
+#[test]
+fn the_sample_makes_at_most_1500_series() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = load_str("sample.yaml", &sample(dir.path())).unwrap();
+    let count = series::of_plan(&plan);
+    assert!((300..=1500).contains(&count), "{count}");
+    // The parts are not less than the whole: what they share is counted once in it.
+    let parts: usize = plan.checks.iter().map(|check| series::of_lanes(&lanes::lanes(check))).sum();
+    assert!(
+        parts
+            > series::of_lanes(&plan.checks.iter().flat_map(|check| lanes::lanes(check)).collect::<Vec<_>>())
+    );
+}
