@@ -1,4 +1,5 @@
 //! The commands, a file each: they print, and answer an exit code.
 
 pub mod config;
+pub mod explain;
 mod show;
