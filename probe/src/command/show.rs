@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::catalogue::Protocol;
+use crate::config::Span;
 use crate::config::cost::{self, Cost};
 use crate::config::plan::{
     Check, Endpoint, IpFamily, LogFormat, LogLevel, MailService, Mailbox, Method, Plan, Resolver,
@@ -234,7 +235,7 @@ fn number(value: f64) -> String {
 }
 
 fn span(duration: Duration) -> String {
-    humantime::format_duration(duration).to_string().replace(' ', "")
+    Span(duration).to_string()
 }
 
 fn map(parts: &[String]) -> String {

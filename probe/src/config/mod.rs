@@ -25,6 +25,7 @@ mod yaml;
 
 pub use plan::Plan;
 pub use problem::{Problem, Problems};
+pub use words::{Span, Words};
 
 #[cfg(test)]
 mod tests;

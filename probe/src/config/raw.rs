@@ -81,6 +81,7 @@ pub struct Log {
     pub level: Option<LogLevel>,
 }
 
+/// A format of the log.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -88,6 +89,7 @@ pub enum LogFormat {
     Json,
 }
 
+/// The least level that is logged.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
@@ -126,10 +128,13 @@ pub struct Defaults {
     pub every: Option<Span>,
     /// For all kinds.
     pub timeout: Option<Span>,
+    /// For round trips.
     #[serde(default)]
     pub roundtrip: RoundtripDefaults,
+    /// For logins.
     #[serde(default)]
     pub login: Times,
+    /// For endpoint checks.
     #[serde(default)]
     pub endpoint: Times,
 }
@@ -138,11 +143,17 @@ pub struct Defaults {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoundtripDefaults {
+    /// Default: 60s.
     pub every: Option<Span>,
+    /// Of the submission. Default: the smaller of `every` and 30s.
     pub timeout: Option<Span>,
+    /// Default: 30s.
     pub late_after: Option<Span>,
+    /// Default: 15m.
     pub lost_after: Option<Span>,
+    /// Default: 64.
     pub max_in_flight: Option<u32>,
+    /// Default: false.
     pub keep_sender: Option<bool>,
 }
 
@@ -150,7 +161,9 @@ pub struct RoundtripDefaults {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Times {
+    /// From one run to the next. Default: 60s.
     pub every: Option<Span>,
+    /// Of a run; not longer than `every`. Default: the smaller of `every` and 30s.
     pub timeout: Option<Span>,
 }
 
@@ -192,6 +205,7 @@ pub struct MailService {
     pub caldav: Option<Web>,
     /// Outlook on the web: accepted, not used yet.
     pub owa: Option<Web>,
+    /// How TLS is spoken with it.
     #[serde(default)]
     pub tls: Tls,
     /// An HTTP proxy that is asked to CONNECT: `http://[user@]host:port`, or a map with its credentials.
@@ -231,6 +245,7 @@ pub struct Endpoint {
     pub tls: Option<TlsMode>,
 }
 
+/// How TLS begins.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum TlsMode {
@@ -263,6 +278,7 @@ pub struct Tls {
     pub expected_issuers: Words,
 }
 
+/// The oldest TLS that is accepted.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 pub enum TlsVersion {
     #[serde(rename = "1.2")]
@@ -285,6 +301,7 @@ pub enum Proxy {
 pub struct FullProxy {
     /// `http://host:port`.
     pub url: String,
+    /// Needed where there is a password.
     pub username: Option<String>,
     /// The file with the password; read when the configuration is.
     pub password_file: Option<String>,
@@ -293,6 +310,7 @@ pub struct FullProxy {
     pub no_proxy: Words,
 }
 
+/// Which addresses are used.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum IpFamily {
@@ -332,6 +350,7 @@ pub struct Mailbox {
     pub address: String,
     /// How it signs in.
     pub auth: Auth,
+    /// What it may send. Default: the top level's.
     #[serde(default)]
     pub limits: Limits,
     /// Sessions of one protocol at once. Default: the top level's.
@@ -342,6 +361,7 @@ pub struct Mailbox {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
+    /// With a password, or with a token.
     pub method: AuthMethod,
     /// Default: the mailbox's address.
     pub username: Option<String>,
@@ -357,6 +377,7 @@ pub struct Auth {
     pub mechanisms: Option<Words>,
 }
 
+/// What an account signs in with.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthMethod {
@@ -364,6 +385,7 @@ pub enum AuthMethod {
     Oauth2,
 }
 
+/// Where a token comes from.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Flow {
@@ -423,7 +445,9 @@ pub struct Roundtrip {
 pub struct Login {
     /// Default: login and `mailbox`, joined by `-`.
     pub name: Option<String>,
+    /// The mailbox that is signed in to.
     pub mailbox: String,
+    /// Each is signed in by, in a session of its own.
     pub protocols: Words,
     /// Default: 60s.
     pub every: Option<Span>,
@@ -437,6 +461,7 @@ pub struct Login {
 pub struct EndpointCheck {
     /// Default: endpoint and `mail_service`, joined by `-`.
     pub name: Option<String>,
+    /// The mail service whose endpoints are connected to.
     pub mail_service: String,
     /// Default: all that the mail service has.
     pub protocols: Option<Words>,

@@ -127,3 +127,50 @@ fn the_sample_makes_at_most_1500_series() {
             > series::of_lanes(&plan.checks.iter().flat_map(|check| lanes::lanes(check)).collect::<Vec<_>>())
     );
 }
+
+#[test]
+fn what_is_worth_a_second_look_is_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = write(dir.path(), "key", "0123456789abcdef");
+    let text = format!(
+        "version: 1\nsite: a\nfleet_keys: {{ sign: {} }}\nmail_services:\n  x:\n    host: x.example\n    imap: null\n    \
+         pop3: {{ tls: none }}\n    mapi: {{}}\n  y: {{ host: y.example }}\nmailboxes:\n  alice:\n    mail_service: x\n    \
+         address: HealthMailbox42@x.example\n    auth: {{ method: password, password: hunter2 }}\n  bob:\n    \
+         mail_service: y\n    address: b@y.example\n    auth: {{ method: oauth2, flow: token_file, token_file: {} }}\n\
+         checks:\n  - roundtrip: {{ from: alice, to: bob, send: smtp, views: imap }}\n",
+        key.display(),
+        key.display()
+    );
+    let plan = load_str("t.yaml", &text).unwrap_or_else(|problems| panic!("{problems}"));
+    let expected = [
+        "t.yaml:8: mail_services.x.pop3.tls: without TLS",
+        "t.yaml:15: mailboxes.alice.auth.password: a password in the configuration",
+        "t.yaml:14: mailboxes.alice.address: Exchange makes, renames and deletes HealthMailboxes",
+        "t.yaml:5: mail_services.x: classic protocols without a control protocol",
+        "t.yaml:12: mailboxes.alice: its round trips to another mail service want 1440 messages a day",
+    ];
+    assert_eq!(plan.warnings.len(), expected.len(), "{:#?}", plan.warnings);
+    for (warning, expected) in plan.warnings.iter().zip(expected) {
+        assert!(warning.starts_with(expected), "{warning}");
+        assert!(!warning.contains("hunter2"), "{warning}");
+    }
+    assert!(!format!("{plan:?}").contains("hunter2"));
+    assert_eq!(plan.mailboxes["bob"].auth.mechanisms, [Mechanism::Oauthbearer, Mechanism::Xoauth2]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(
+        edits in proptest::collection::vec((0usize..60, 0usize..40, "[-a-z0-9:{}\\[\\]\"'#&*!|>$ \n]{0,6}"), 0..6)
+    ) {
+        let mut lines: Vec<String> =
+            include_str!("../../mailprobe.sample.yaml").lines().map(str::to_owned).collect();
+        for (line, column, text) in edits {
+            let count = lines.len();
+            let line = &mut lines[line % count];
+            let at = line.char_indices().map(|(at, _)| at).nth(column).unwrap_or(line.len());
+            line.insert_str(at, &text);
+        }
+        load_str("t.yaml", &lines.join("\n")).ok();
+    }
+}

@@ -8,7 +8,7 @@ use super::super::problem::{KeyPath, nearest, one_of, shown};
 use super::super::raw;
 use super::super::tree::Node;
 use super::super::words::Span;
-use super::{MailServices, Mailboxes, Make, fingerprint, span};
+use super::{MailServices, Mailboxes, Make, fingerprint};
 use crate::catalogue::{Capability, Kind};
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -151,7 +151,7 @@ impl Make {
         self.positive(&path.key("late_after"), late_after);
         if late_after >= lost_after {
             let at = if raw.late_after.is_some() { path.key("late_after") } else { path.key("lost_after") };
-            let found = format!("late_after {} and lost_after {}", span(late_after), span(lost_after));
+            let found = format!("late_after {} and lost_after {}", Span(late_after), Span(lost_after));
             self.refuse(&at, found, "late_after shorter than lost_after");
         }
         let max_in_flight = raw.max_in_flight.or(defaults.max_in_flight).unwrap_or(MAX_IN_FLIGHT);
@@ -195,10 +195,10 @@ impl Make {
         self.positive(&path.key("timeout"), timeout);
         if every < timeout {
             let at = if times.every.is_some() { path.key("every") } else { path.key("timeout") };
-            let found = format!("every {} and timeout {}", span(every), span(timeout));
+            let found = format!("every {} and timeout {}", Span(every), Span(timeout));
             self.refuse(&at, found, "every not shorter than timeout");
         } else if every < Duration::from_secs(1) {
-            self.refuse(&path.key("every"), span(every), "1s or longer");
+            self.refuse(&path.key("every"), Span(every).to_string(), "1s or longer");
         }
         (every, timeout)
     }

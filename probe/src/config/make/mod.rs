@@ -344,8 +344,3 @@ fn fingerprint(thing: &impl std::fmt::Debug, more: &[u64]) -> u64 {
     more.hash(&mut hasher);
     hasher.finish()
 }
-
-/// `60s`, `15m`: as people write it.
-pub(super) fn span(duration: Duration) -> String {
-    humantime::format_duration(duration).to_string().replace(' ', "")
-}

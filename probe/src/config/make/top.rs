@@ -10,7 +10,7 @@ use super::super::problem::KeyPath;
 use super::super::raw;
 use super::super::tree::Node;
 use super::super::words::Span;
-use super::{MailServices, Mailboxes, Make, span, wrong_name};
+use super::{MailServices, Mailboxes, Make, wrong_name};
 use crate::secret::Secret;
 
 const LISTEN: &str = "0.0.0.0:9725";
@@ -173,7 +173,7 @@ impl Make {
         let pause = pause.map_or(AUTH_PAUSE, |span| span.0);
         if pause < AUTH_PAUSE {
             let expected = "35m or longer: a shorter pause lets accounts be locked";
-            self.refuse(&KeyPath::of(&["auth_pause"]), span(pause), expected);
+            self.refuse(&KeyPath::of(&["auth_pause"]), Span(pause).to_string(), expected);
         }
         pause
     }
