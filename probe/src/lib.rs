@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod catalogue;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod message;
 pub mod net;

@@ -1,1 +1,6 @@
-//! command
+//! The commands, a file each: they print, and answer an exit code.
+
+pub mod config;
+pub mod docs;
+pub mod explain;
+mod show;

@@ -1,0 +1,53 @@
+//! What is accepted, and worth a second look.
+
+use std::collections::BTreeMap;
+
+use super::super::plan::{Plan, What};
+use super::super::problem::KeyPath;
+use super::super::tree::Node;
+use super::Make;
+
+/// Protocols of classic Outlook.
+const CLASSIC: &[&str] = &["ews", "mapi"];
+/// Protocols that tell, when classic ones fail, whether the mailbox itself is well.
+const CONTROL: &[&str] = &["imap", "owa", "graph"];
+const DAY: f64 = 86_400.0;
+
+impl Make {
+    pub(super) fn warn(&mut self, plan: &Plan) {
+        for name in plan.mail_services.keys() {
+            let path = KeyPath::of(&["mail_services", name]);
+            let has = |key: &str| {
+                self.root.at(&path.key(key).0).is_some_and(|node: &Node| !node.is_null())
+                    || plan.mail_services[name].endpoints.keys().any(|protocol| protocol.name() == key)
+            };
+            if CLASSIC.iter().any(|key| has(key)) && !CONTROL.iter().any(|key| has(key)) {
+                let what = "classic protocols without a control protocol (imap, owa) beside them: when they fail, nothing \
+                            tells whether the mailbox itself is well";
+                self.warn_at(&path, what);
+            }
+        }
+        for (mailbox, wanted) in external_a_day(plan) {
+            let allowed = plan.mailboxes[mailbox].limits.external_per_day;
+            if wanted > f64::from(allowed) {
+                let what = format!(
+                    "its round trips to another mail service want {wanted:.0} messages a day, external_per_day allows \
+                     {allowed}: slots beyond it are skipped"
+                );
+                self.warn_at(&KeyPath::of(&["mailboxes", mailbox]), &what);
+            }
+        }
+    }
+}
+
+fn external_a_day(plan: &Plan) -> BTreeMap<&str, f64> {
+    let mut wanted = BTreeMap::new();
+    for check in &plan.checks {
+        if let What::Roundtrip(trip) = &check.what
+            && trip.from.mail_service.name != trip.to.mail_service.name
+        {
+            *wanted.entry(&*trip.from.name).or_insert(0.0) += DAY / check.every.as_secs_f64();
+        }
+    }
+    wanted
+}

@@ -1,0 +1,73 @@
+//! Secrets out of files.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use super::plan::SecretSource;
+use crate::secret::Secret;
+
+/// Larger is no secret.
+const LARGEST: u64 = 64 << 10;
+
+impl SecretSource {
+    /// The secret as it is now: a file is read anew, and one newline at its end is cut.
+    ///
+    /// # Errors
+    /// What is wrong with the file, by name and without its content.
+    pub fn read(&self) -> Result<Secret, String> {
+        match self {
+            Self::Inline(secret) => Ok(secret.clone()),
+            Self::File(path) => read_text(path).map(|text| Secret::new(&text)),
+        }
+    }
+}
+
+/// A small file with a text in it, one newline at its end cut; tells what is wrong without the content.
+pub fn read_text(path: &Path) -> Result<String, String> {
+    let name = path.display();
+    let open = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!("the file {name}, which is not there"),
+        _ => format!("the file {name}, which cannot be read ({error})"),
+    };
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+        .map_err(open)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("the file {name}, which is larger than 64 KiB"));
+    }
+    let Ok(mut text) = String::from_utf8(bytes) else {
+        return Err(format!("the file {name}, which is not text in UTF-8"));
+    };
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    if text.is_empty() {
+        return Err(format!("the file {name}, which is empty"));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_newline_is_cut_and_the_file_is_read_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        let source = SecretSource::File(path.clone());
+        assert!(source.read().unwrap_err().ends_with("which is not there"));
+        std::fs::write(&path, "one\n\n").unwrap();
+        assert_eq!(source.read().unwrap().expose(), "one\n");
+        std::fs::write(&path, "two\r\n").unwrap();
+        assert_eq!(source.read().unwrap().expose(), "two");
+        std::fs::write(&path, "\n").unwrap();
+        assert!(source.read().unwrap_err().ends_with("which is empty"));
+        std::fs::write(&path, b"\xff\xfe").unwrap();
+        assert!(source.read().unwrap_err().ends_with("which is not text in UTF-8"));
+    }
+}
