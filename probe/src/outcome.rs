@@ -218,6 +218,11 @@ impl Recorder {
         self.log().facts.push(fact);
     }
 
+    /// The first fact that `of` takes.
+    pub fn find<T>(&self, of: impl Fn(&Fact) -> Option<T>) -> Option<T> {
+        self.log().facts.iter().find_map(of)
+    }
+
     /// From here on a passed deadline means this, whatever step is open.
     pub fn if_overdue(&self, reason: Reason) {
         self.log().if_overdue = Some(reason);

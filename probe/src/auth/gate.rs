@@ -82,6 +82,12 @@ impl Gate {
         Ok(Pass { gate: Arc::clone(self), protocol, _turn: turn })
     }
 
+    /// # Errors
+    /// `credential_paused`, while it is.
+    pub fn check(&self, protocol: Protocol) -> Result<(), Fault> {
+        self.state().open(protocol)
+    }
+
     /// Until when sign-ins by this protocol are paused.
     pub fn paused(&self, protocol: Protocol) -> Option<Instant> {
         let state = self.state();

@@ -184,19 +184,21 @@ impl Imap {
         Ok(found)
     }
 
-    /// Sends IDLE where it is not open yet.
-    async fn idle(&mut self) -> Result<(), Fault> {
-        if self.idling.is_none() {
-            let tag = self.tag();
-            self.line.send(format!("{tag} IDLE\r\n").as_bytes()).await?;
-            self.go(&tag, Stage::Other).await?;
-            self.idling = Some(tag);
+    /// Sends IDLE where it is not open yet; since when it is.
+    async fn idle(&mut self) -> Result<Instant, Fault> {
+        if let Some((_, since)) = self.idling {
+            return Ok(since);
         }
-        Ok(())
+        let tag = self.tag();
+        self.line.send(format!("{tag} IDLE\r\n").as_bytes()).await?;
+        self.go(&tag, Stage::Other).await?;
+        let since = Instant::now();
+        self.idling = Some((tag, since));
+        Ok(since)
     }
 
     async fn wait_told(&mut self, nudge: &Notify, limit: Duration) -> Result<Woken, Fault> {
-        let until = Instant::now() + limit.min(LONGEST_IDLE);
+        let until = Instant::now() + limit;
         if !self.is_told() {
             let woken = tokio::select! {
                 () = nudge.notified() => Woken::Nudged,
@@ -208,20 +210,23 @@ impl Imap {
         if self.folders.unseen {
             return Ok(Woken::Told);
         }
-        self.idle().await?;
         loop {
+            let renew_at = self.idle().await? + LONGEST_IDLE;
             let answer = tokio::select! {
                 () = nudge.notified() => return Ok(Woken::Nudged),
-                answer = timeout_at(until, wire::answer(&mut self.line)) => answer,
+                answer = timeout_at(until.min(renew_at), wire::answer(&mut self.line)) => answer,
             };
-            let Ok(answer) = answer else { return Ok(Woken::Limit) };
-            match answer.map_err(|fault| self.parting(fault))? {
-                Answer::Untagged(Untagged::Exists(_)) => return Ok(Woken::Told),
-                Answer::Tagged { tag, state } if Some(&tag) == self.idling.as_ref() => {
-                    self.idling = None;
-                    return Err(self.ended_idle(&state));
-                }
-                other => self.aside(other, &mut |_| {})?,
+            match answer {
+                Err(_) if Instant::now() >= until => return Ok(Woken::Limit),
+                Err(_) => self.command("NOOP", Stage::Other).await?,
+                Ok(answer) => match answer.map_err(|fault| self.parting(fault))? {
+                    Answer::Untagged(Untagged::Exists(_)) => return Ok(Woken::Told),
+                    Answer::Tagged { tag, state } if self.idling.as_ref().is_some_and(|(of, _)| *of == tag) => {
+                        self.idling = None;
+                        return Err(self.ended_idle(&state));
+                    }
+                    other => self.aside(other, &mut |_| {})?,
+                },
             }
         }
     }

@@ -6,6 +6,8 @@ mod wire;
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Inbox, Proof, Session, SignIn, note_greeting, refusal_by_words, says};
 use crate::auth::sasl::{Credential, Exchange};
 use crate::catalogue::{Reason, Step};
@@ -22,8 +24,8 @@ pub struct Imap {
     port: u16,
     capabilities: Vec<String>,
     next_tag: u32,
-    /// The tag of the IDLE that is open: DONE goes out before the next command.
-    idling: Option<String>,
+    /// The IDLE that is open, and since when: DONE goes out before the next command.
+    idling: Option<(String, Instant)>,
     /// What the server said when it took its leave.
     bye: Option<State>,
     folders: inbox::Folders,
@@ -248,7 +250,7 @@ impl Imap {
             out.push_str(&format!("{tag} {command}\r\n"));
         }
         self.line.send(out.as_bytes()).await?;
-        if let Some(tag) = idle {
+        if let Some((tag, _)) = idle {
             self.finish(&tag, Stage::Other, &mut |_| {}).await?;
         }
         let mut states = Vec::with_capacity(tags.len());

@@ -1,0 +1,224 @@
+//! Per mailbox: endpoints, credential, pause, rest, limits; opens sessions.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::auth::gate::Gate;
+use crate::auth::sasl::Credential;
+use crate::catalogue::{Protocol, Reason, Step};
+use crate::clock;
+use crate::config::plan::{Endpoint, Mailbox, Method};
+use crate::net::{Net, To};
+use crate::outcome::{Event, Fault, Fut, Recorder, Seat, Sinks, Why};
+use crate::protocol::imap::Imap;
+use crate::protocol::pop3::Pop3;
+use crate::protocol::smtp::Smtp;
+use crate::protocol::{Inbox, Proof, Session, SignIn, Submit};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One per mailbox: endpoints, credential (its file is read at each sign-in), the pause after refusals, the rest that a
+/// server asked for, the limits.
+pub struct Account {
+    pub mailbox: Arc<Mailbox>,
+    net: Arc<Net>,
+    gate: Arc<Gate>,
+    /// How far apart two attempts to sign in must be after a refusal.
+    slot: Duration,
+    sessions: HashMap<Protocol, Arc<Semaphore>>,
+    state: Mutex<State>,
+    sinks: Sinks,
+}
+
+#[derive(Default)]
+struct State {
+    rest: Option<Instant>,
+    paused: Option<Instant>,
+    /// When messages were sent within the last day, where there is a limit.
+    sent: VecDeque<Instant>,
+    sent_outside: VecDeque<Instant>,
+}
+
+impl Account {
+    pub fn new(mailbox: Arc<Mailbox>, net: Arc<Net>, gate: Arc<Gate>, slot: Duration, sinks: Sinks) -> Arc<Self> {
+        let sessions = Protocol::rows()
+            .iter()
+            .map(|row| {
+                // Two sessions of one mailbox lock each other out (RFC 1939, section 4).
+                let most = if row.id == Protocol::Pop3 { 1 } else { mailbox.max_sessions };
+                (row.id, Arc::new(Semaphore::new(most)))
+            })
+            .collect();
+        Arc::new(Self { mailbox, net, gate, slot, sessions, state: Mutex::default(), sinks })
+    }
+
+    pub fn seat(&self, protocol: Protocol) -> Seat {
+        Seat {
+            mail_service: Arc::clone(&self.mailbox.mail_service.name),
+            mailbox: Arc::clone(&self.mailbox.name),
+            protocol,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// THE line where sessions are opened: an exhaustive match on the protocol. Dials, signs in, records its steps.
+    pub fn open<'a>(self: &'a Arc<Self>, protocol: Protocol, turn: u32, rec: &'a Recorder) -> Fut<'a, Box<dyn Session>> {
+        Box::pin(async move {
+            let permit = self.permit(protocol).await?;
+            // A paused credential opens no connection at all.
+            self.gate.learn(&self.credential()?.secret);
+            self.gate.check(protocol)?;
+            let endpoint = self.endpoint(protocol)?;
+            let (net, to) = (&self.net, To::Turn(turn));
+            let session: Box<dyn Session> = match protocol {
+                Protocol::Smtp => self.admit(protocol, Smtp::connect(net, endpoint, to, rec).await?, rec).await?,
+                Protocol::Imap => self.admit(protocol, Imap::connect(net, endpoint, to, rec).await?, rec).await?,
+                Protocol::Pop3 => self.admit(protocol, Pop3::connect(net, endpoint, to, rec).await?, rec).await?,
+                Protocol::Ews
+                | Protocol::Mapi
+                | Protocol::Graph
+                | Protocol::Caldav
+                | Protocol::Owa
+                | Protocol::Autodiscover => {
+                    return Err(Fault::new(Reason::InternalError, "this protocol is not built yet"));
+                }
+            };
+            Ok(Box::new(Held { session, _permit: permit }) as Box<dyn Session>)
+        })
+    }
+
+    /// Our own limit, and ours alone to answer for.
+    async fn permit(&self, protocol: Protocol) -> Result<OwnedSemaphorePermit, Fault> {
+        let semaphore = self.sessions.get(&protocol).map(Arc::clone).unwrap_or_default();
+        semaphore.acquire_owned().await.map_err(|_| Fault::new(Reason::Overrun, "the sessions are closed"))
+    }
+
+    /// Signs in, one at a time until the credential is proven.
+    async fn admit<S: SignIn>(
+        self: &Arc<Self>,
+        protocol: Protocol,
+        mut session: S,
+        rec: &Recorder,
+    ) -> Result<Box<dyn Session>, Fault> {
+        let credential = self.credential()?;
+        // Waiting for the turn is no step of the server's.
+        let pass = self.gate.enter(protocol, &credential.secret).await?;
+        let result = rec.time(Step::Auth, session.sign_in(&credential)).await;
+        match &result {
+            Ok(()) => pass.accepted(),
+            Err(fault) => pass.failed(fault, self.slot),
+        }
+        self.tell_pause();
+        if let Err(fault) = &result {
+            self.heed(fault);
+        }
+        result.map(|()| Box::new(session) as Box<dyn Session>)
+    }
+
+    fn credential(&self) -> Result<Credential, Fault> {
+        let auth = &self.mailbox.auth;
+        let (Method::Password(source) | Method::TokenFile(source)) = &auth.method;
+        let secret = source.read().map_err(|error| Fault::new(Reason::SecretMissing, &error).at(Step::Auth))?;
+        Ok(Credential {
+            username: Arc::clone(&auth.username),
+            secret,
+            mechanisms: auth.mechanisms.clone(),
+            is_token: auth.method.is_token(),
+        })
+    }
+
+    fn endpoint(&self, protocol: Protocol) -> Result<&Endpoint, Fault> {
+        let endpoint = self.mailbox.mail_service.endpoints.get(&protocol);
+        endpoint.ok_or_else(|| Fault::new(Reason::InternalError, "no endpoint for this protocol"))
+    }
+
+    /// A server that asked for rest gets it.
+    pub fn heed(&self, fault: &Fault) {
+        let Some(rest) = fault.rest else { return };
+        self.state().rest = Some(Instant::now() + rest);
+        let until = clock::wall() + rest;
+        self.sinks.tell(&Event::Resting { mailbox: Arc::clone(&self.mailbox.name), until });
+    }
+
+    fn tell_pause(&self) {
+        let paused = self.gate.paused_whole();
+        if std::mem::replace(&mut self.state().paused, paused) != paused {
+            self.sinks.tell(&Event::Paused { mailbox: Arc::clone(&self.mailbox.name), until: paused });
+        }
+    }
+
+    /// Why a session of this protocol may not be opened now.
+    pub fn hindrance(&self, protocol: Protocol) -> Option<Why> {
+        if let Ok(credential) = self.credential() {
+            self.gate.learn(&credential.secret);
+        }
+        self.tell_pause();
+        if self.gate.paused(protocol).is_some() {
+            return Some(Why::Paused);
+        }
+        let resting = self.state().rest.is_some_and(|until| until > Instant::now());
+        resting.then_some(Why::Resting)
+    }
+
+    /// Whether one more message may be sent now; `outside`: to another mail service.
+    pub fn may_send(&self, outside: bool) -> bool {
+        let limits = self.mailbox.limits;
+        let mut state = self.state();
+        let well = |sent: &mut VecDeque<Instant>, most: Option<u32>| {
+            while sent.front().is_some_and(|at| at.elapsed() > DAY) {
+                sent.pop_front();
+            }
+            most.is_none_or(|most| sent.len() < most as usize)
+        };
+        well(&mut state.sent, limits.messages_per_day)
+            && (!outside || well(&mut state.sent_outside, Some(limits.external_per_day)))
+    }
+
+    /// A message was handed over.
+    pub fn sent(&self, outside: bool) {
+        let now = Instant::now();
+        let mut state = self.state();
+        if self.mailbox.limits.messages_per_day.is_some() {
+            state.sent.push_back(now);
+        }
+        if outside {
+            state.sent_outside.push_back(now);
+        }
+    }
+}
+
+/// A session with its place among the allowed ones.
+struct Held {
+    session: Box<dyn Session>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Session for Held {
+    fn prove<'a>(&'a mut self, rec: &'a Recorder) -> Fut<'a, Proof> {
+        self.session.prove(rec)
+    }
+
+    fn submit(&mut self) -> Option<&mut dyn Submit> {
+        self.session.submit()
+    }
+
+    fn inbox(&mut self) -> Option<&mut dyn Inbox> {
+        self.session.inbox()
+    }
+
+    fn is_alive(&mut self) -> bool {
+        self.session.is_alive()
+    }
+
+    fn close<'a>(self: Box<Self>, rec: &'a Recorder) -> Fut<'a, ()> {
+        Box::pin(async move { self.session.close(rec).await })
+    }
+}
+

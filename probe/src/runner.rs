@@ -1,0 +1,188 @@
+//! Lanes, deadlines, panics: serve and once. The runner, never the check, owns the deadline, the time and the report.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalogue::Reason;
+use crate::check::Check;
+use crate::clock;
+use crate::outcome::{Event, Fault, Lane, Recorder, Report, Sinks, Verdict, Why};
+use crate::schedule::Slots;
+
+/// How a run that has left lanes unsettled came to its end.
+const RUNNING: u8 = 0;
+const OVERDUE: u8 = 1;
+const STOPPED: u8 = 2;
+
+/// A lane in one run; settled exactly once: by the check, else by the runner (deadline, panic), else by its drop
+/// (`internal_error`).
+pub struct LaneRun {
+    pub lane: Arc<Lane>,
+    pub rec: Recorder,
+    pub slot: u32,
+    began: Instant,
+    at: SystemTime,
+    sinks: Sinks,
+    ending: Arc<AtomicU8>,
+    settled: bool,
+}
+
+impl LaneRun {
+    fn begin(lane: Arc<Lane>, slot: u32, sinks: &Sinks, ending: &Arc<AtomicU8>) -> Self {
+        sinks.tell(&Event::Began { lane: Arc::clone(&lane), slot });
+        Self {
+            lane,
+            rec: Recorder::default(),
+            slot,
+            began: Instant::now(),
+            at: clock::wall(),
+            sinks: sinks.clone(),
+            ending: Arc::clone(ending),
+            settled: false,
+        }
+    }
+
+    /// This lane outlives the run, and its deadline: it waits in a tracker.
+    pub fn outlive(&mut self) {
+        self.ending = Arc::default();
+    }
+
+    pub fn settle(mut self, verdict: Verdict) {
+        self.report(verdict);
+    }
+
+    fn report(&mut self, verdict: Verdict) {
+        self.settled = true;
+        let (steps, facts) = self.rec.take();
+        self.sinks.tell(&Event::Ran(Report {
+            lane: Arc::clone(&self.lane),
+            slot: self.slot,
+            at: self.at,
+            took: self.began.elapsed(),
+            steps,
+            facts,
+            verdict,
+        }));
+    }
+}
+
+impl Drop for LaneRun {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        let verdict = match self.ending.load(Ordering::Relaxed) {
+            OVERDUE => Verdict::Failed(self.rec.overdue()),
+            STOPPED => Verdict::NotJudged(Why::Stopping),
+            _ => {
+                self.sinks.tell(&Event::InternalError);
+                Verdict::Failed(Fault::new(Reason::InternalError, "the check ended without a verdict"))
+            }
+        };
+        self.report(verdict);
+    }
+}
+
+/// Runs checks on their slots.
+pub struct Runner {
+    site: Arc<str>,
+    sinks: Sinks,
+    /// Seconds since 1970 at which the scheduler was last seen at work.
+    tick: Arc<AtomicU64>,
+}
+
+impl Runner {
+    pub fn new(site: Arc<str>, sinks: Sinks, tick: Arc<AtomicU64>) -> Arc<Self> {
+        Arc::new(Self { site, sinks, tick })
+    }
+
+    /// Runs a check on its slots until `stop`; the first run is `delay` after now, or on its slot if that is earlier.
+    pub async fn serve(self: Arc<Self>, check: Arc<dyn Check>, delay: Duration, stop: CancellationToken) {
+        let slots = Slots::new(&self.site, &check.plan().name, check.plan().every);
+        let mut slot = slots.current(clock::wall());
+        let mut due = Instant::now() + delay.min(slots.until(slot + 1, clock::wall()));
+        let mut run = None::<tokio::task::JoinHandle<()>>;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep_until(due) => {}
+            }
+            self.sinks.tell(&Event::Delay(due.elapsed()));
+            if run.as_ref().is_some_and(|run| !run.is_finished()) {
+                self.skip(&check, slot, Why::Overrun);
+            } else {
+                let (runner, check, stop) = (Arc::clone(&self), Arc::clone(&check), stop.clone());
+                run = Some(tokio::spawn(async move { runner.once(&check, slot, &stop).await }));
+            }
+            slot = (slot + 1).max(slots.current(clock::wall()) + 1);
+            due = Instant::now() + slots.until(slot, clock::wall());
+        }
+        if let Some(run) = run {
+            // It knows of the stop, and is bounded by its deadline.
+            run.await.ok();
+        }
+    }
+
+    /// One slot of a check: every lane of it is settled or skipped, but for those that a tracker keeps.
+    pub async fn once(&self, check: &Arc<dyn Check>, slot: u32, stop: &CancellationToken) {
+        let ending = Arc::new(AtomicU8::new(RUNNING));
+        let mut lanes = Vec::new();
+        for lane in check.lanes_of(slot) {
+            match check.hindrance(&lane) {
+                Some(why) => self.sinks.tell(&Event::Skipped { lane, slot, why }),
+                None => lanes.push(LaneRun::begin(lane, slot, &self.sinks, &ending)),
+            }
+        }
+        if lanes.is_empty() {
+            return;
+        }
+        let mut run = Box::pin(AssertUnwindSafe(check.run(slot, lanes)).catch_unwind());
+        tokio::select! {
+            ended = &mut run => if ended.is_err() {
+                // The lanes were dropped on the way out, and have reported it.
+                tracing::error!(check = %check.plan().name, "a run panicked");
+            },
+            () = tokio::time::sleep(check.plan().timeout) => ending.store(OVERDUE, Ordering::Relaxed),
+            () = stop.cancelled(), if !check.finishes() => ending.store(STOPPED, Ordering::Relaxed),
+        }
+        drop(run);
+    }
+
+    fn skip(&self, check: &Arc<dyn Check>, slot: u32, why: Why) {
+        for lane in check.lanes_of(slot) {
+            self.sinks.tell(&Event::Skipped { lane, slot, why });
+        }
+    }
+
+    /// Keeps what a check does between runs going, also after a panic, with back-off; until it ends after `stop`.
+    pub async fn tend(self: Arc<Self>, check: Arc<dyn Check>, stop: CancellationToken) {
+        let mut pause = Duration::from_secs(1);
+        loop {
+            let work = AssertUnwindSafe(Arc::clone(&check).tend(stop.clone())).catch_unwind();
+            if work.await.is_ok() {
+                return;
+            }
+            tracing::error!(check = %check.plan().name, "what the check does between runs panicked");
+            self.sinks.tell(&Event::InternalError);
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(60));
+        }
+    }
+
+    /// Shows that the scheduler is at work, until `stop`.
+    pub async fn beat(self: Arc<Self>, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            self.tick.store(clock::unix() as u64, Ordering::Relaxed);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,546 @@
+//! The task that owns a view's session: it is nudged, never dropped in the middle of a command.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
+
+use super::items::{Found, Items};
+use super::pace::{Manner, Pace};
+use super::{Context, Order, Part, Shared, Told, Views};
+use crate::account::Account;
+use crate::catalogue::{Protocol, Reason, Role};
+use crate::clock;
+use crate::message::token::{Id, Token};
+use crate::message::tracker::{Sighting, ViewIndex};
+use crate::outcome::{Event, Fact, Fault, Recorder, Seat, ViewState};
+use crate::protocol::{Folder, Inbox, Item, Looked, Memory, Session, Woken};
+
+/// For opening a session, and for each conversation in it.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// The folders beside the inbox are looked through so often.
+const FIRST_SWEEP: Duration = Duration::from_secs(5);
+const SWEEP_EVERY: Duration = Duration::from_secs(5 * 60);
+/// A wait of this length in which the server did not tell what was there.
+const MISSED_AFTER: Duration = Duration::from_millis(1500);
+/// Without a new sign of it, a rival is thought to be gone.
+const RIVAL_FOR: Duration = Duration::from_secs(10 * 60);
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Whether a view through this protocol keeps its session.
+pub(super) fn keeps(protocol: Protocol) -> bool {
+    protocol != Protocol::Pop3
+}
+
+struct Lease {
+    check: u32,
+    part: Part,
+    index: ViewIndex,
+    to: mpsc::UnboundedSender<(ViewIndex, Told)>,
+}
+
+struct Task {
+    context: Arc<Context>,
+    account: Arc<Account>,
+    seat: Seat,
+    views: Views,
+    orders: mpsc::UnboundedReceiver<Order>,
+    nudge: Arc<Notify>,
+    state: watch::Sender<ViewState>,
+    leases: HashMap<u64, Lease>,
+    /// There was a lease: without one the task ends.
+    began: bool,
+    awaited: HashMap<Id, Option<Instant>>,
+    pace: Pace,
+    items: Items,
+    memory: Memory,
+    folders: Vec<Folder>,
+    sweep_at: Instant,
+    rival_until: Option<Instant>,
+    total: Option<u64>,
+    turn: u32,
+}
+
+/// How a session ended.
+enum End {
+    /// Nobody holds a lease any more.
+    Done,
+    /// A renewal, or an end that servers make in the ordinary way.
+    Planned,
+    Failed(Fault),
+}
+
+pub(super) fn spawn(
+    context: Arc<Context>,
+    account: Arc<Account>,
+    protocol: Protocol,
+    views: Views,
+) -> Arc<Shared> {
+    let (orders, ordered) = mpsc::unbounded_channel();
+    let (state, states) = watch::channel(ViewState::Opening);
+    let nudge = Arc::new(Notify::new());
+    let seat = account.seat(protocol);
+    let shared = Shared {
+        seat: seat.clone(),
+        account: Arc::clone(&account),
+        orders,
+        nudge: Arc::clone(&nudge),
+        state: states,
+        next_lease: AtomicU64::new(0),
+    };
+    let tasks = context.tasks.clone();
+    let task = Task {
+        context,
+        account,
+        seat,
+        views,
+        orders: ordered,
+        nudge,
+        state,
+        leases: HashMap::new(),
+        began: false,
+        awaited: HashMap::new(),
+        pace: Pace::default(),
+        items: Items::default(),
+        memory: Memory::default(),
+        folders: Vec::new(),
+        sweep_at: Instant::now(),
+        rival_until: None,
+        total: None,
+        turn: 0,
+    };
+    tasks.spawn(task.serve());
+    Arc::new(shared)
+}
+
+impl Task {
+    async fn serve(mut self) {
+        let mut backoff = Duration::from_secs(1);
+        loop {
+            self.take_orders();
+            if self.is_done() && self.items.to_delete().is_empty() {
+                return;
+            }
+            let opened = Instant::now();
+            let end = if keeps(self.seat.protocol) { self.keep().await } else { self.visit().await };
+            match end {
+                End::Done => return,
+                End::Planned => {
+                    backoff = Duration::from_secs(1);
+                    self.ended(None);
+                }
+                End::Failed(fault) => {
+                    let was_up = matches!(&*self.state.borrow(), ViewState::Up { .. });
+                    if was_up {
+                        self.ended(Some(&fault));
+                    }
+                    if opened.elapsed() > LONGEST_BACKOFF {
+                        backoff = Duration::from_secs(1);
+                    }
+                    // What was read and what was marked is asked anew.
+                    self.items.forget();
+                    self.memory = Memory::default();
+                    let again = Instant::now() + backoff;
+                    self.set_state(ViewState::Down { fault: Arc::new(fault), again });
+                    backoff = (backoff * 2).min(LONGEST_BACKOFF);
+                    if !self.rest_until(again).await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Opens a session and keeps it until something ends it.
+    async fn keep(&mut self) -> End {
+        let rec = Recorder::default();
+        self.turn = self.turn.wrapping_add(1);
+        if !matches!(&*self.state.borrow(), ViewState::Down { .. }) {
+            self.set_state(ViewState::Opening);
+        }
+        self.items.forget();
+        self.folders.clear();
+        let mut session = match rec.within(PATIENCE, self.account.open(self.seat.protocol, self.turn, &rec)).await {
+            Ok(session) => session,
+            Err(fault) => return End::Failed(fault),
+        };
+        if let Some(inbox) = session.inbox() {
+            // The other folders can wait until people's mail is not waited for.
+            self.sweep_at = Instant::now() + FIRST_SWEEP;
+            match self.look(inbox, Folder::Inbox, &rec, false).await {
+                Ok(()) => self.up(&rec),
+                Err(fault) => return End::Failed(fault),
+            }
+        }
+        let end = match session.inbox() {
+            Some(inbox) => self.work(inbox).await,
+            None => End::Failed(Fault::new(Reason::InternalError, "this protocol has no inbox")),
+        };
+        if !matches!(end, End::Failed(_)) {
+            close(session).await;
+        }
+        end
+    }
+
+    async fn work(&mut self, inbox: &mut dyn Inbox) -> End {
+        let opened = Instant::now();
+        let renew_at = opened + jittered(self.context.session_max_age);
+        let manner = if inbox.is_told() { Manner::Told } else { Manner::Untold };
+        let mut told = false;
+        let mut waited = Duration::ZERO;
+        loop {
+            self.take_orders_at(manner);
+            let rec = Recorder::default();
+            let result = async {
+                self.tidy(inbox, &rec).await?;
+                if self.is_done() {
+                    return Ok(Some(End::Done));
+                }
+                let now = Instant::now();
+                if now >= renew_at && (self.awaited.is_empty() || now >= renew_at + self.context.session_max_age) {
+                    return Ok(Some(End::Planned));
+                }
+                let next = self.pace.next(now, !self.awaited.is_empty());
+                if told || next.is_some_and(|next| next <= now) {
+                    let unsaid = !told && waited >= MISSED_AFTER && manner == Manner::Told;
+                    (told, waited) = (false, Duration::ZERO);
+                    self.look_around(inbox, &rec, unsaid).await?;
+                    return Ok(None);
+                }
+                let until = [next, Some(renew_at), Some(self.sweep_at)].into_iter().flatten().min();
+                let limit = until.map_or(LONGEST_WAIT, |until| until.saturating_duration_since(now));
+                // The IDLE itself may be refused or go unanswered: more than its own limit is a fault.
+                let woken = rec.within(limit + PATIENCE, inbox.wait(&self.nudge, limit)).await?;
+                waited = now.elapsed();
+                told = woken == Woken::Told;
+                Ok(None)
+            };
+            match result.await {
+                Ok(None) => {}
+                Ok(Some(end)) => return end,
+                Err(fault) if is_ordinary(&fault, opened) => return End::Planned,
+                Err(fault) => return End::Failed(fault),
+            }
+        }
+    }
+
+    /// A view without a kept session: it signs in when something is due, once for all messages.
+    async fn visit(&mut self) -> End {
+        loop {
+            self.take_orders_at(Manner::Visiting);
+            let now = Instant::now();
+            let deletes = !self.items.to_delete().is_empty();
+            if self.is_done() && !deletes {
+                return End::Done;
+            }
+            let next = self.pace.next(now, !self.awaited.is_empty());
+            let is_first = !matches!(&*self.state.borrow(), ViewState::Up { .. });
+            let sweeps = now >= self.sweep_at && !self.views.sweeps_elsewhere(&self.seat);
+            if is_first || deletes || sweeps || next.is_some_and(|next| next <= now) {
+                let rec = Recorder::default();
+                self.turn = self.turn.wrapping_add(1);
+                if let Err(fault) = rec.within(PATIENCE, self.call(&rec)).await {
+                    return End::Failed(fault);
+                }
+                if is_first {
+                    self.up(&rec);
+                }
+                continue;
+            }
+            let sweep_at = (!self.views.sweeps_elsewhere(&self.seat)).then_some(self.sweep_at);
+            match next.into_iter().chain(sweep_at).min() {
+                Some(until) => tokio::select! {
+                    () = self.nudge.notified() => {}
+                    () = tokio::time::sleep_until(until) => {}
+                },
+                None => self.nudge.notified().await,
+            }
+        }
+    }
+
+    /// One visit: sign in, look, delete, leave.
+    async fn call(&mut self, rec: &Recorder) -> Result<(), Fault> {
+        let mut session = self.account.open(self.seat.protocol, self.turn, rec).await?;
+        if let Some(inbox) = session.inbox() {
+            self.pace.begin(Instant::now());
+            self.look(inbox, Folder::Inbox, rec, false).await?;
+            self.sweep_at = Instant::now() + SWEEP_EVERY;
+            self.tidy(inbox, rec).await?;
+        }
+        session.close(rec).await
+    }
+
+    /// Looks into the inbox, and into the junk folder where something is late.
+    async fn look_around(&mut self, inbox: &mut dyn Inbox, rec: &Recorder, unsaid: bool) -> Result<(), Fault> {
+        let thorough = self.pace.begin(Instant::now());
+        if thorough && self.folders.contains(&Folder::Junk) {
+            // Before the inbox: what is not in junk now and moves there is seen by the next look.
+            self.look(inbox, Folder::Junk, rec, false).await?;
+        }
+        self.look(inbox, Folder::Inbox, rec, unsaid).await
+    }
+
+    /// One look into one folder, and telling of it. `unsaid`: the server had the time to tell, and did not.
+    async fn look(
+        &mut self,
+        inbox: &mut dyn Inbox,
+        folder: Folder,
+        rec: &Recorder,
+        unsaid: bool,
+    ) -> Result<(), Fault> {
+        let looked = rec.within(PATIENCE, inbox.look(folder, &mut self.memory, rec)).await?;
+        let Looked { began, found, present, total } = looked;
+        if let Some(present) = &present {
+            self.items.present(folder, present);
+        }
+        let mut sightings = Vec::new();
+        for item in found {
+            self.read(inbox, item, &mut sightings, rec).await?;
+        }
+        self.note_missed(&sightings, unsaid);
+        for sighting in &sightings {
+            self.awaited.remove(&sighting.token.id());
+        }
+        let ends_look = folder == Folder::Inbox;
+        for lease in self.leases.values().filter(|lease| lease.part == Part::Receiver) {
+            let mine: Vec<_> = sightings.iter().filter(|s| s.token.check == lease.check).cloned().collect();
+            // Junk alone proves no absence; the look at the inbox that follows does.
+            let began = ends_look.then_some(began);
+            if ends_look || !mine.is_empty() {
+                lease.to.send((lease.index, Told::Looked { began, sightings: mine })).ok();
+            }
+        }
+        if ends_look && total.is_some() && total != self.total {
+            self.total = total;
+            self.tell(&Event::Mailbox {
+                mail_service: Arc::clone(&self.seat.mail_service),
+                mailbox: Arc::clone(&self.seat.mailbox),
+                items: total,
+                bytes: None,
+                quota: None,
+            });
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &mut self,
+        inbox: &mut dyn Inbox,
+        item: Item,
+        sightings: &mut Vec<Sighting>,
+        rec: &Recorder,
+    ) -> Result<(), Fault> {
+        let address = Arc::clone(&self.account.mailbox.address);
+        let mut found = self.items.read(&item, &self.context, &address);
+        if matches!(found, Found::Cut(_)) {
+            let bytes = rec.within(PATIENCE, inbox.fetch(&item.id, rec)).await?;
+            let item = Item { bytes, whole: true, ..item };
+            found = self.items.read(&item, &self.context, &address);
+        }
+        match found {
+            Found::Nothing | Found::Cut(_) => {}
+            Found::Own(sighting) => sightings.push(sighting),
+            Found::Rival => self.rival(),
+            Found::Report(token, about) => {
+                for lease in self.leases.values().filter(|l| l.part == Part::Sender && l.check == token.check) {
+                    lease.to.send((lease.index, Told::Report { token, about: about.clone() })).ok();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note_missed(&self, sightings: &[Sighting], unsaid: bool) {
+        let long_there = |id: &Id| {
+            self.awaited.get(id).copied().flatten().is_some_and(|at| at.elapsed() >= MISSED_AFTER)
+        };
+        if unsaid && sightings.iter().any(|sighting| long_there(&sighting.token.id())) {
+            self.tell(&Event::NotificationMissed { seat: self.seat.clone() });
+        }
+    }
+
+    fn rival(&mut self) {
+        if self.rival_until.replace(Instant::now() + RIVAL_FOR).is_none() {
+            self.tell(&Event::Rival { mailbox: Arc::clone(&self.seat.mailbox), seen: true });
+        }
+    }
+
+    /// Deletes what was judged, sweeps what nobody awaits, looks through the other folders from time to time.
+    async fn tidy(&mut self, inbox: &mut dyn Inbox, rec: &Recorder) -> Result<(), Fault> {
+        if Instant::now() >= self.sweep_at {
+            self.sweep_folders(inbox, rec).await?;
+        }
+        let ids = self.items.to_delete();
+        if !ids.is_empty() {
+            self.delete(inbox, &ids, rec).await?;
+        }
+        if self.views.sweeps_elsewhere(&self.seat) {
+            return Ok(());
+        }
+        let leases: Vec<_> =
+            self.leases.values().filter(|l| l.part == Part::Receiver).map(|l| l.check).collect();
+        let (ready, next) = self.items.to_sweep(&self.context.identity, clock::wall(), |token: &Token| {
+            leases.contains(&token.check)
+        });
+        if let Some(next) = next {
+            self.sweep_at = self.sweep_at.min(Instant::now() + next + Duration::from_secs(1));
+        }
+        if !ready.is_empty() {
+            let ids: Vec<_> = ready.iter().map(|(id, _)| id.clone()).collect();
+            let gone = self.delete(inbox, &ids, rec).await?;
+            for (_, why) in ready.into_iter().take(gone) {
+                self.tell(&Event::Swept { seat: self.seat.clone(), why });
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete(
+        &mut self,
+        inbox: &mut dyn Inbox,
+        ids: &[crate::protocol::ItemId],
+        rec: &Recorder,
+    ) -> Result<usize, Fault> {
+        match rec.within(PATIENCE, inbox.delete(ids, rec)).await {
+            Ok(gone) => {
+                self.items.gone(ids);
+                Ok(gone)
+            }
+            Err(fault) => {
+                let seat = self.seat.clone();
+                self.tell(&Event::CleanupFailed { seat, role: Role::View, fault: fault.clone() });
+                Err(fault)
+            }
+        }
+    }
+
+    async fn sweep_folders(&mut self, inbox: &mut dyn Inbox, rec: &Recorder) -> Result<(), Fault> {
+        self.sweep_at = Instant::now() + SWEEP_EVERY;
+        if self.folders.is_empty() {
+            self.folders = rec.within(PATIENCE, inbox.folders(rec)).await?;
+        }
+        for folder in self.folders.clone() {
+            match self.look(inbox, folder, rec, false).await {
+                // A folder that cannot be opened is not worth the session.
+                Err(fault) if fault.reason == Reason::FolderMissing => {
+                    self.folders.retain(|of| *of != folder);
+                }
+                other => other?,
+            }
+        }
+        if self.rival_until.is_some_and(|until| until < Instant::now()) {
+            self.rival_until = None;
+            self.tell(&Event::Rival { mailbox: Arc::clone(&self.seat.mailbox), seen: false });
+        }
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.began && self.leases.is_empty()
+    }
+
+    fn manner(&self) -> Manner {
+        if keeps(self.seat.protocol) { Manner::Told } else { Manner::Visiting }
+    }
+
+    fn take_orders(&mut self) {
+        self.take_orders_at(self.manner());
+    }
+
+    fn take_orders_at(&mut self, manner: Manner) {
+        while let Ok(order) = self.orders.try_recv() {
+            self.take(order, manner);
+        }
+    }
+
+    fn take(&mut self, order: Order, manner: Manner) {
+        match order {
+            Order::Lease { id, check, part, index, to } => {
+                self.began = true;
+                let sightings: Vec<_> = self.items.own().filter(|s| s.token.check == check).cloned().collect();
+                if part == Part::Receiver && !sightings.is_empty() {
+                    to.send((index, Told::Looked { began: None, sightings })).ok();
+                }
+                self.leases.insert(id, Lease { check, part, index, to });
+            }
+            Order::Release(id) => drop(self.leases.remove(&id)),
+            Order::Expect(id) => drop(self.awaited.insert(id, None)),
+            Order::Accepted(id, at) => {
+                // Seen before the acceptance was heard: it is not awaited any more.
+                if let Some(awaited) = self.awaited.get_mut(&id) {
+                    *awaited = Some(at);
+                    self.pace.accepted(at, manner);
+                }
+            }
+            Order::Forget(id) => drop(self.awaited.remove(&id)),
+            Order::Due(at) => self.pace.due(at),
+            Order::Delete(id) => {
+                self.awaited.remove(&id);
+                self.items.delete(id);
+            }
+        }
+    }
+
+    /// Waits while the session is down; false when nobody wants it any more.
+    async fn rest_until(&mut self, again: Instant) -> bool {
+        loop {
+            self.take_orders();
+            if self.is_done() {
+                return false;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(again) => return true,
+                () = self.nudge.notified() => {}
+            }
+        }
+    }
+
+    fn up(&self, rec: &Recorder) {
+        let (_, facts) = rec.take();
+        for fact in facts {
+            if let Fact::Greeting(greeting) = fact {
+                self.tell(&Event::Backend {
+                    seat: self.seat.clone(),
+                    frontend: greeting,
+                    backend: crate::outcome::Said::default(),
+                    version: crate::outcome::Said::default(),
+                });
+            }
+        }
+        self.set_state(ViewState::Up { since: Instant::now() });
+    }
+
+    fn ended(&self, fault: Option<&Fault>) {
+        let cause = fault.map(Fault::cause);
+        self.tell(&Event::SessionEnded { seat: self.seat.clone(), cause, planned: fault.is_none() });
+    }
+
+    fn set_state(&self, state: ViewState) {
+        self.tell(&Event::View { seat: self.seat.clone(), state: state.clone() });
+        self.state.send_replace(state);
+    }
+
+    fn tell(&self, event: &Event) {
+        self.context.sinks.tell(event);
+    }
+}
+
+async fn close(session: Box<dyn Session>) {
+    let rec = Recorder::default();
+    rec.within(Duration::from_secs(5), session.close(&rec)).await.ok();
+}
+
+/// Servers end old sessions, and those of a shutdown in an orderly way, by BYE.
+fn is_ordinary(fault: &Fault, opened: Instant) -> bool {
+    fault.server_code.as_str() == "BYE" && opened.elapsed() >= Duration::from_secs(60)
+}
+
+/// Less by up to a tenth, so that a fleet's sessions do not end together.
+fn jittered(age: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or_default();
+    age.mul_f64(1.0 - 0.1 * f64::from(random) / f64::from(u32::MAX))
+}
