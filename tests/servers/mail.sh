@@ -483,6 +483,8 @@ remove_one() {
   file=$(find "$DIR/mail/$1/Maildir/new" "$DIR/mail/$1/Maildir/cur" -type f -print -quit 2>/dev/null || true)
   [ -n "$file" ] || die "no message in the inbox of $1"
   rm "$file"
+  # Dovecot may serve what it remembers of the message for long, should the folder's time not tell it that the file is gone.
+  doveadm -c "$DC/dovecot.conf" force-resync -u "$1" INBOX >>"$DIR/log/start.log" 2>&1 || die "doveadm force-resync failed"
   echo "$file"
 }
 
