@@ -1,7 +1,14 @@
 //! mailprobe: a fleet of synthetic probes for mail services. ARCHITECTURE.md tells which room is for what.
 
+// Lets a test's fixture be read by `examples/` too.
+#[cfg(test)]
+extern crate self as mailprobe;
+
 pub mod catalogue;
 pub mod clock;
+pub mod command;
 pub mod config;
+pub mod export;
 pub mod outcome;
 pub mod secret;
+pub mod serve;

@@ -1,1 +1,3 @@
-//! command
+//! The commands of the command line, a file each.
+
+pub mod check;

@@ -1,1 +1,6 @@
-//! export
+//! The sinks: what becomes of events. Each is told, none answers; nothing in here sees a session.
+
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod metrics;
+mod standing;
