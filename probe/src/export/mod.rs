@@ -2,5 +2,7 @@
 
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod history;
 pub mod metrics;
 mod standing;
+pub mod state;
