@@ -236,7 +236,7 @@ impl Sink for History {
                 self.lane(lane, |memory| memory.in_flight(*count as u64, oldest.map(|at| moment.stamp(at))));
             }
             // Neither the page nor the API shows these.
-            Event::Sent { .. } | Event::Delay(_) => return,
+            Event::Sent { .. } | Event::Loss { .. } | Event::Delay(_) => return,
             other => lock(&self.around).tell(other, moment),
         }
         self.changed();

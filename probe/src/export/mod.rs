@@ -3,6 +3,8 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod history;
+pub mod log;
 pub mod metrics;
 mod standing;
 pub mod state;
+pub mod terminal;

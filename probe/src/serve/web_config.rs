@@ -95,6 +95,11 @@ impl Web {
         }
     }
 
+    /// Whether clients must speak TLS.
+    pub fn serves_tls(&self) -> bool {
+        self.tls().is_some()
+    }
+
     pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
         self.current.load().tls.clone()
     }
