@@ -44,7 +44,13 @@ struct State {
 }
 
 impl Account {
-    pub fn new(mailbox: Arc<Mailbox>, net: Arc<Net>, gate: Arc<Gate>, slot: Duration, sinks: Sinks) -> Arc<Self> {
+    pub fn new(
+        mailbox: Arc<Mailbox>,
+        net: Arc<Net>,
+        gate: Arc<Gate>,
+        slot: Duration,
+        sinks: Sinks,
+    ) -> Arc<Self> {
         let sessions = Protocol::rows()
             .iter()
             .map(|row| {
@@ -69,7 +75,12 @@ impl Account {
     }
 
     /// THE line where sessions are opened: an exhaustive match on the protocol. Dials, signs in, records its steps.
-    pub fn open<'a>(self: &'a Arc<Self>, protocol: Protocol, turn: u32, rec: &'a Recorder) -> Fut<'a, Box<dyn Session>> {
+    pub fn open<'a>(
+        self: &'a Arc<Self>,
+        protocol: Protocol,
+        turn: u32,
+        rec: &'a Recorder,
+    ) -> Fut<'a, Box<dyn Session>> {
         Box::pin(async move {
             let permit = self.permit(protocol).await?;
             // A paused credential opens no connection at all.
@@ -78,9 +89,15 @@ impl Account {
             let endpoint = self.endpoint(protocol)?;
             let (net, to) = (&self.net, To::Turn(turn));
             let session: Box<dyn Session> = match protocol {
-                Protocol::Smtp => self.admit(protocol, Smtp::connect(net, endpoint, to, rec).await?, rec).await?,
-                Protocol::Imap => self.admit(protocol, Imap::connect(net, endpoint, to, rec).await?, rec).await?,
-                Protocol::Pop3 => self.admit(protocol, Pop3::connect(net, endpoint, to, rec).await?, rec).await?,
+                Protocol::Smtp => {
+                    self.admit(protocol, Smtp::connect(net, endpoint, to, rec).await?, rec).await?
+                }
+                Protocol::Imap => {
+                    self.admit(protocol, Imap::connect(net, endpoint, to, rec).await?, rec).await?
+                }
+                Protocol::Pop3 => {
+                    self.admit(protocol, Pop3::connect(net, endpoint, to, rec).await?, rec).await?
+                }
                 Protocol::Ews
                 | Protocol::Mapi
                 | Protocol::Graph
@@ -96,7 +113,8 @@ impl Account {
 
     /// Our own limit, and ours alone to answer for.
     async fn permit(&self, protocol: Protocol) -> Result<OwnedSemaphorePermit, Fault> {
-        let semaphore = self.sessions.get(&protocol).map(Arc::clone).unwrap_or_default();
+        let semaphore = self.sessions.get(&protocol).map(Arc::clone);
+        let semaphore = semaphore.ok_or_else(|| Fault::new(Reason::InternalError, "no sessions of this protocol"))?;
         semaphore.acquire_owned().await.map_err(|_| Fault::new(Reason::Overrun, "the sessions are closed"))
     }
 
@@ -125,7 +143,8 @@ impl Account {
     fn credential(&self) -> Result<Credential, Fault> {
         let auth = &self.mailbox.auth;
         let (Method::Password(source) | Method::TokenFile(source)) = &auth.method;
-        let secret = source.read().map_err(|error| Fault::new(Reason::SecretMissing, &error).at(Step::Auth))?;
+        let secret =
+            source.read().map_err(|error| Fault::new(Reason::SecretMissing, &error).at(Step::Auth))?;
         Ok(Credential {
             username: Arc::clone(&auth.username),
             secret,
@@ -221,4 +240,3 @@ impl Session for Held {
         Box::pin(async move { self.session.close(rec).await })
     }
 }
-

@@ -461,6 +461,9 @@ pub enum Event {
     Sent { lane: Arc<Lane>, unknown: bool },
     /// The books of a view lane move by one.
     Message { lane: Arc<Lane>, judged: Judged },
+    /// Told beside `Message { judged: Lost }`: what a vendor's support asks for. `accepted`: the server's words when it
+    /// took the message.
+    Loss { lane: Arc<Lane>, slot: u32, message_id: Said, accepted: Said, accepted_at: SystemTime },
     /// How many messages a view lane awaits now, and since when the oldest.
     InFlight { lane: Arc<Lane>, count: usize, oldest: Option<Instant> },
     /// A message of the fleet's that nobody awaits was deleted.

@@ -59,7 +59,8 @@ impl Endpoint {
             }
         };
         let limit = self.plan.timeout.saturating_sub(MARGIN);
-        let tries = addresses.into_iter().map(|address| self.try_one(protocol, place, address, run.slot, limit));
+        let tries =
+            addresses.into_iter().map(|address| self.try_one(protocol, place, address, run.slot, limit));
         let tried = join_all(tries).await;
         self.tell(&run.lane, place, &tried);
         let verdict = verdict(tried, &run.rec);
@@ -123,14 +124,14 @@ fn leaf(rec: &Recorder) -> Option<Certificate> {
 fn verdict(tried: Vec<Tried>, lane: &Recorder) -> Verdict {
     let all = tried.len();
     let failing = tried.iter().filter(|tried| tried.result.is_err()).count();
-    let mut shown = None;
+    let mut shown: Option<(_, Result<(), Fault>, _, _)> = None;
     let mut slowest = Duration::ZERO;
     for Tried { address, rec, result } in tried {
         let (steps, facts) = rec.take();
         let took = steps.iter().map(|(_, took)| *took).sum();
         let better = match (&shown, &result) {
             (None, _) => true,
-            (Some((_, Err(_), ..)), _) => false,
+            (Some((_, Err(_), _, _)), _) => false,
             (Some(_), Err(_)) => true,
             (Some(_), Ok(())) => took > slowest,
         };
@@ -151,7 +152,8 @@ fn verdict(tried: Vec<Tried>, lane: &Recorder) -> Verdict {
     match result {
         Ok(()) => Verdict::Good,
         Err(fault) => {
-            let of = address.map_or_else(String::new, |address| format!("{failing} of {all} addresses, {address}: "));
+            let of = address
+                .map_or_else(String::new, |address| format!("{failing} of {all} addresses, {address}: "));
             Verdict::Failed(Fault { said: Said::new(&format!("{of}{}", fault.said)), ..fault })
         }
     }

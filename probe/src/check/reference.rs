@@ -14,8 +14,7 @@ const EVERY: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A question for the root's name servers, framed for TCP (RFC 1035, section 4.2.2).
-const QUESTION: &[u8] =
-    &[0, 17, 0x6d, 0x70, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
+const QUESTION: &[u8] = &[0, 17, 0x6d, 0x70, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
 
 /// Asks the targets in turn until `stop`.
 pub async fn watch(targets: Reference, sinks: Sinks, stop: CancellationToken) {

@@ -83,8 +83,8 @@ impl Roundtrip {
             .enumerate()
             .map(|(n, view)| views.lease(&context, receiver, *view, check, Part::Receiver, n, to.clone()))
             .collect();
-        let reports = report_protocol(&sender)
-            .map(|by| views.lease(&context, &sender, by, check, Part::Sender, 0, to));
+        let reports =
+            report_protocol(&sender).map(|by| views.lease(&context, &sender, by, check, Part::Sender, 0, to));
         let state = State {
             tracker: Tracker::new(trip.views.len(), trip.late_after, trip.lost_after),
             waiting: HashMap::new(),
@@ -127,9 +127,9 @@ impl Roundtrip {
     /// The lane of a view in that slot.
     fn view_lane(&self, view: ViewIndex, slot: u32) -> Option<&Arc<Lane>> {
         let (send, protocol) = (Some(self.submits_by(slot)), self.trip.views.get(view).copied());
-        self.lanes.iter().find(|lane| {
-            lane.role == Role::View && lane.send == send && Some(lane.protocol) == protocol
-        })
+        self.lanes
+            .iter()
+            .find(|lane| lane.role == Role::View && lane.send == send && Some(lane.protocol) == protocol)
     }
 
     fn write(&self, slot: u32) -> Result<(Token, Outgoing), Fault> {
@@ -168,7 +168,8 @@ impl Roundtrip {
             }
         };
         let Some(submit) = session.submit() else {
-            return send.settle(Verdict::Failed(Fault::new(Reason::InternalError, "this protocol cannot send")));
+            return send
+                .settle(Verdict::Failed(Fault::new(Reason::InternalError, "this protocol cannot send")));
         };
         for view in &self.views {
             view.expect(token.id());
@@ -188,11 +189,8 @@ impl Roundtrip {
     /// What the submission came to. Everything of it is told here, before the session is left.
     fn sent(&self, pending: Pending<'_>, send: LaneRun, mail: &Outgoing, result: Result<Submitted, Fault>) {
         let lane = Arc::clone(&send.lane);
-        let letter = |accepted: Said| Letter {
-            message_id: mail.message_id.clone(),
-            accepted,
-            at: clock::wall(),
-        };
+        let letter =
+            |accepted: Said| Letter { message_id: mail.message_id.clone(), accepted, at: clock::wall() };
         match result {
             Ok(Submitted::Accepted { at, server_id }) => {
                 self.sender.sent(self.is_outside());

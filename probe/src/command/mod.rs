@@ -1,5 +1,6 @@
 //! The commands, a file each: they print, and answer an exit code.
 
+pub mod check;
 pub mod config;
 pub mod docs;
 pub mod explain;

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
-
 use super::{Context, Identity};
 use crate::message::recognise::{About, Payload, Seen, payload, recognise};
 use crate::message::token::{Id, Token};
@@ -51,7 +50,9 @@ impl Items {
         if self.quarantined.contains(&item.id) {
             return Found::Nothing;
         }
-        let read = || recognise(&item.bytes, address, context.addresses.iter().map(|a| &**a), &context.identity.keys);
+        let read = || {
+            recognise(&item.bytes, address, context.addresses.iter().map(|a| &**a), &context.identity.keys)
+        };
         let Ok(seen) = catch_unwind(AssertUnwindSafe(read)) else { return self.quarantine(item) };
         match seen {
             Seen::Stranger => Found::Nothing,
@@ -199,4 +200,3 @@ impl Identity {
         }
     }
 }
-

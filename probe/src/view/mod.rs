@@ -108,7 +108,8 @@ impl Views {
     ) -> View {
         let key = (Arc::clone(&account.mailbox.name), protocol);
         let mut all = self.all();
-        let kept = all.get(&key).and_then(Weak::upgrade).filter(|shared| Arc::ptr_eq(&shared.account, account));
+        let kept =
+            all.get(&key).and_then(Weak::upgrade).filter(|shared| Arc::ptr_eq(&shared.account, account));
         let shared = kept.unwrap_or_else(|| {
             let shared = task::spawn(Arc::clone(context), Arc::clone(account), protocol, self.clone());
             all.insert(key, Arc::downgrade(&shared));
@@ -122,7 +123,8 @@ impl Views {
     /// Whether another view of that mailbox sweeps: one is enough, and a kept session does it for less.
     fn sweeps_elsewhere(&self, seat: &Seat) -> bool {
         let key = (Arc::clone(&seat.mailbox), Protocol::Imap);
-        seat.protocol != Protocol::Imap && self.all().get(&key).is_some_and(|shared| shared.strong_count() > 0)
+        seat.protocol != Protocol::Imap
+            && self.all().get(&key).is_some_and(|shared| shared.strong_count() > 0)
     }
 }
 

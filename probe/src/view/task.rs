@@ -164,10 +164,11 @@ impl Task {
         }
         self.items.forget();
         self.folders.clear();
-        let mut session = match rec.within(PATIENCE, self.account.open(self.seat.protocol, self.turn, &rec)).await {
-            Ok(session) => session,
-            Err(fault) => return End::Failed(fault),
-        };
+        let mut session =
+            match rec.within(PATIENCE, self.account.open(self.seat.protocol, self.turn, &rec)).await {
+                Ok(session) => session,
+                Err(fault) => return End::Failed(fault),
+            };
         if let Some(inbox) = session.inbox() {
             // The other folders can wait until people's mail is not waited for.
             self.sweep_at = Instant::now() + FIRST_SWEEP;
@@ -201,7 +202,9 @@ impl Task {
                     return Ok(Some(End::Done));
                 }
                 let now = Instant::now();
-                if now >= renew_at && (self.awaited.is_empty() || now >= renew_at + self.context.session_max_age) {
+                if now >= renew_at
+                    && (self.awaited.is_empty() || now >= renew_at + self.context.session_max_age)
+                {
                     return Ok(Some(End::Planned));
                 }
                 let next = self.pace.next(now, !self.awaited.is_empty());
@@ -275,7 +278,12 @@ impl Task {
     }
 
     /// Looks into the inbox, and into the junk folder where something is late.
-    async fn look_around(&mut self, inbox: &mut dyn Inbox, rec: &Recorder, unsaid: bool) -> Result<(), Fault> {
+    async fn look_around(
+        &mut self,
+        inbox: &mut dyn Inbox,
+        rec: &Recorder,
+        unsaid: bool,
+    ) -> Result<(), Fault> {
         let thorough = self.pace.begin(Instant::now());
         if thorough && self.folders.contains(&Folder::Junk) {
             // Before the inbox: what is not in junk now and moves there is seen by the next look.
@@ -346,7 +354,8 @@ impl Task {
             Found::Own(sighting) => sightings.push(sighting),
             Found::Rival => self.rival(),
             Found::Report(token, about) => {
-                for lease in self.leases.values().filter(|l| l.part == Part::Sender && l.check == token.check) {
+                for lease in self.leases.values().filter(|l| l.part == Part::Sender && l.check == token.check)
+                {
                     lease.to.send((lease.index, Told::Report { token, about: about.clone() })).ok();
                 }
             }
@@ -355,9 +364,8 @@ impl Task {
     }
 
     fn note_missed(&self, sightings: &[Sighting], unsaid: bool) {
-        let long_there = |id: &Id| {
-            self.awaited.get(id).copied().flatten().is_some_and(|at| at.elapsed() >= MISSED_AFTER)
-        };
+        let long_there =
+            |id: &Id| self.awaited.get(id).copied().flatten().is_some_and(|at| at.elapsed() >= MISSED_AFTER);
         if unsaid && sightings.iter().any(|sighting| long_there(&sighting.token.id())) {
             self.tell(&Event::NotificationMissed { seat: self.seat.clone() });
         }
@@ -383,9 +391,9 @@ impl Task {
         }
         let leases: Vec<_> =
             self.leases.values().filter(|l| l.part == Part::Receiver).map(|l| l.check).collect();
-        let (ready, next) = self.items.to_sweep(&self.context.identity, clock::wall(), |token: &Token| {
-            leases.contains(&token.check)
-        });
+        let (ready, next) = self
+            .items
+            .to_sweep(&self.context.identity, clock::wall(), |token: &Token| leases.contains(&token.check));
         if let Some(next) = next {
             self.sweep_at = self.sweep_at.min(Instant::now() + next + Duration::from_secs(1));
         }
@@ -461,7 +469,8 @@ impl Task {
         match order {
             Order::Lease { id, check, part, index, to } => {
                 self.began = true;
-                let sightings: Vec<_> = self.items.own().filter(|s| s.token.check == check).cloned().collect();
+                let sightings: Vec<_> =
+                    self.items.own().filter(|s| s.token.check == check).cloned().collect();
                 if part == Part::Receiver && !sightings.is_empty() {
                     to.send((index, Told::Looked { began: None, sightings })).ok();
                 }

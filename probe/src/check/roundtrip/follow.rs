@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Letter, Roundtrip};
-use crate::catalogue::{Reason, Step};
+use crate::catalogue::Step;
 use crate::message::recognise::About;
 use crate::message::token::{Id, Token};
 use crate::message::tracker::{Act, ViewIndex};
-use crate::outcome::{Event, Judged, Verdict};
+use crate::outcome::{Event, Judged, Said, Verdict};
 use crate::runner::LaneRun;
 use crate::view::Told;
 
@@ -20,7 +20,14 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 impl Roundtrip {
     /// A message is accepted, or perhaps is: its view lanes wait from here on.
-    pub(super) fn follow_message(&self, id: Id, at: Instant, sure: bool, letter: Letter, views: Vec<LaneRun>) {
+    pub(super) fn follow_message(
+        &self,
+        id: Id,
+        at: Instant,
+        sure: bool,
+        letter: Letter,
+        views: Vec<LaneRun>,
+    ) {
         let acts = {
             let mut state = self.state();
             for mut run in views {
@@ -48,7 +55,9 @@ impl Roundtrip {
         let Some(mut told) = told else { return };
         let mut end = None;
         loop {
-            if end.is_some_and(|end| Instant::now() >= end) || (end.is_some() && self.state().tracker.open() == 0) {
+            if end.is_some_and(|end| Instant::now() >= end)
+                || (end.is_some() && self.state().tracker.open() == 0)
+            {
                 break;
             }
             let wake = self.next_deadline().into_iter().chain(end).min();
@@ -140,29 +149,13 @@ impl Roundtrip {
                 Act::Settle { view, id, verdict, deliver } => {
                     let run = self.state().waiting.remove(&(view, id));
                     if let Some(run) = run {
-                        self.settle(view, run, verdict, deliver);
+                        settle(run, verdict, deliver);
                     }
                 }
                 Act::Delete(id, seen_in) => self.delete(id, &seen_in),
             }
         }
         self.tell_in_flight();
-    }
-
-    fn settle(&self, view: ViewIndex, run: LaneRun, verdict: Verdict, deliver: Option<Duration>) {
-        if let Some(took) = deliver {
-            run.rec.add(Step::Deliver, took);
-        }
-        let verdict = match verdict {
-            Verdict::Failed(fault) if fault.reason == Reason::MessageLate => Verdict::Failed(fault.at(Step::Deliver)),
-            Verdict::Failed(mut fault) => {
-                fault.step.get_or_insert(Step::Deliver);
-                Verdict::Failed(fault)
-            }
-            other => other,
-        };
-        let _ = view;
-        run.settle(verdict);
     }
 
     fn count(&self, view: ViewIndex, id: Id, judged: Judged) {
@@ -177,27 +170,22 @@ impl Roundtrip {
                     self.views[view].due(at);
                 }
             }
-            Judged::Lost => self.log_loss(view, id),
+            Judged::Lost => self.tell_loss(view, id),
             _ => {}
         }
     }
 
-    fn log_loss(&self, view: ViewIndex, id: Id) {
-        let state = self.state();
-        let Some(letter) = state.sent.get(&id) else { return };
-        let seat = self.views[view].seat();
-        tracing::warn!(
-            check = %self.plan.name,
-            mail_service = %seat.mail_service,
-            mailbox = %seat.mailbox,
-            protocol = seat.protocol.name(),
-            slot = id.slot,
-            reason = Reason::MessageLost.name(),
-            message_id = %letter.message_id,
-            server_text = %letter.accepted,
-            accepted_at = %humantime::format_rfc3339_millis(letter.at),
-            "a message was accepted and never arrived"
-        );
+    fn tell_loss(&self, view: ViewIndex, id: Id) {
+        let (Some(lane), state) = (self.view_lane(view, id.slot), self.state()) else { return };
+        if let Some(letter) = state.sent.get(&id) {
+            self.sinks().tell(&Event::Loss {
+                lane: Arc::clone(lane),
+                slot: id.slot,
+                message_id: Said::new(&letter.message_id),
+                accepted: letter.accepted.clone(),
+                accepted_at: letter.at,
+            });
+        }
     }
 
     /// Through any view that has it and is up: one with a session first.
@@ -216,7 +204,6 @@ impl Roundtrip {
     }
 
     fn tell_in_flight(&self) {
-        let sends = self.trip.send.len();
         for view in 0..self.views.len() {
             let (count, oldest) = self.state().tracker.in_flight(view);
             // With several senders the gauge stands on the lane of the first: messages in flight are the view's.
@@ -224,8 +211,20 @@ impl Roundtrip {
                 self.sinks().tell(&Event::InFlight { lane: Arc::clone(lane), count, oldest });
             }
         }
-        let _ = sends;
     }
+}
+
+fn settle(run: LaneRun, verdict: Verdict, deliver: Option<Duration>) {
+    if let Some(took) = deliver {
+        run.rec.add(Step::Deliver, took);
+    }
+    run.settle(match verdict {
+        Verdict::Failed(mut fault) => {
+            fault.step.get_or_insert(Step::Deliver);
+            Verdict::Failed(fault)
+        }
+        other => other,
+    });
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -221,7 +221,9 @@ impl Imap {
                 Err(_) => self.command("NOOP", Stage::Other).await?,
                 Ok(answer) => match answer.map_err(|fault| self.parting(fault))? {
                     Answer::Untagged(Untagged::Exists(_)) => return Ok(Woken::Told),
-                    Answer::Tagged { tag, state } if self.idling.as_ref().is_some_and(|(of, _)| *of == tag) => {
+                    Answer::Tagged { tag, state }
+                        if self.idling.as_ref().is_some_and(|(of, _)| *of == tag) =>
+                    {
                         self.idling = None;
                         return Err(self.ended_idle(&state));
                     }
