@@ -13,7 +13,7 @@ use crate::catalogue::{Protocol, Reason, Step};
 use crate::clock;
 use crate::config::plan::{Endpoint, Mailbox, Method};
 use crate::net::{Net, To};
-use crate::outcome::{Event, Fault, Fut, Recorder, Seat, Sinks, Why};
+use crate::outcome::{Event, Fault, Fut, Recorder, Seat, Sink as _, Sinks, Why};
 use crate::protocol::imap::Imap;
 use crate::protocol::pop3::Pop3;
 use crate::protocol::smtp::Smtp;
@@ -114,7 +114,8 @@ impl Account {
     /// Our own limit, and ours alone to answer for.
     async fn permit(&self, protocol: Protocol) -> Result<OwnedSemaphorePermit, Fault> {
         let semaphore = self.sessions.get(&protocol).map(Arc::clone);
-        let semaphore = semaphore.ok_or_else(|| Fault::new(Reason::InternalError, "no sessions of this protocol"))?;
+        let semaphore =
+            semaphore.ok_or_else(|| Fault::new(Reason::InternalError, "no sessions of this protocol"))?;
         semaphore.acquire_owned().await.map_err(|_| Fault::new(Reason::Overrun, "the sessions are closed"))
     }
 

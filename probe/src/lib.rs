@@ -5,6 +5,7 @@
 extern crate self as mailprobe;
 
 pub mod account;
+pub mod app;
 pub mod auth;
 pub mod catalogue;
 pub mod check;

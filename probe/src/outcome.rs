@@ -519,8 +519,10 @@ impl Sinks {
     pub fn new(sinks: Vec<Arc<dyn Sink>>) -> Self {
         Self(sinks.into())
     }
+}
 
-    pub fn tell(&self, event: &Event) {
+impl Sink for Sinks {
+    fn tell(&self, event: &Event) {
         for sink in self.0.iter() {
             sink.tell(event);
         }

@@ -2,17 +2,18 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalogue::Reason;
 use crate::check::Check;
 use crate::clock;
-use crate::outcome::{Event, Fault, Lane, Recorder, Report, Sinks, Verdict, Why};
+use crate::outcome::{Event, Fault, Lane, Recorder, Report, Sink as _, Sinks, Verdict, Why};
 use crate::schedule::Slots;
 
 /// How a run that has left lanes unsettled came to its end.
@@ -93,40 +94,52 @@ impl Drop for LaneRun {
 pub struct Runner {
     site: Arc<str>,
     sinks: Sinks,
-    /// Seconds since 1970 at which the scheduler was last seen at work.
-    tick: Arc<AtomicU64>,
+    /// Called while the scheduler is at work.
+    beat: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Runner {
-    pub fn new(site: Arc<str>, sinks: Sinks, tick: Arc<AtomicU64>) -> Arc<Self> {
-        Arc::new(Self { site, sinks, tick })
+    pub fn new(site: Arc<str>, sinks: Sinks, beat: Arc<dyn Fn() + Send + Sync>) -> Arc<Self> {
+        Arc::new(Self { site, sinks, beat })
+    }
+
+    pub fn site(&self) -> &str {
+        &self.site
     }
 
     /// Runs a check on its slots until `stop`; the first run is `delay` after now, or on its slot if that is earlier.
-    pub async fn serve(self: Arc<Self>, check: Arc<dyn Check>, delay: Duration, stop: CancellationToken) {
+    /// `busy`: held while a run is under way.
+    pub async fn serve(
+        self: Arc<Self>,
+        check: Arc<dyn Check>,
+        delay: Duration,
+        busy: Arc<Mutex<()>>,
+        stop: CancellationToken,
+    ) {
         let slots = Slots::new(&self.site, &check.plan().name, check.plan().every);
         let mut slot = slots.current(clock::wall());
         let mut due = Instant::now() + delay.min(slots.until(slot + 1, clock::wall()));
-        let mut run = None::<tokio::task::JoinHandle<()>>;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep_until(due) => {}
             }
             self.sinks.tell(&Event::Delay(due.elapsed()));
-            if run.as_ref().is_some_and(|run| !run.is_finished()) {
-                self.skip(&check, slot, Why::Overrun);
-            } else {
-                let (runner, check, stop) = (Arc::clone(&self), Arc::clone(&check), stop.clone());
-                run = Some(tokio::spawn(async move { runner.once(&check, slot, &stop).await }));
+            match Arc::clone(&busy).try_lock_owned() {
+                Ok(turn) => {
+                    let (runner, check, stop) = (Arc::clone(&self), Arc::clone(&check), stop.clone());
+                    tokio::spawn(async move {
+                        runner.once(&check, slot, &stop).await;
+                        drop(turn);
+                    });
+                }
+                Err(_) => self.skip(&check, slot, Why::Overrun),
             }
             slot = (slot + 1).max(slots.current(clock::wall()) + 1);
             due = Instant::now() + slots.until(slot, clock::wall());
         }
-        if let Some(run) = run {
-            // It knows of the stop, and is bounded by its deadline.
-            run.await.ok();
-        }
+        // A run that is under way knows of the stop, and is bounded by its deadline.
+        drop(busy.lock().await);
     }
 
     /// One slot of a check: every lane of it is settled or skipped, but for those that a tracker keeps.
@@ -178,7 +191,7 @@ impl Runner {
     /// Shows that the scheduler is at work, until `stop`.
     pub async fn beat(self: Arc<Self>, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            self.tick.store(clock::unix() as u64, Ordering::Relaxed);
+            (self.beat)();
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(Duration::from_secs(5)) => {}

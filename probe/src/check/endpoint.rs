@@ -11,7 +11,7 @@ use crate::catalogue::{Protocol, Reason};
 use crate::config::lanes::lanes;
 use crate::config::plan::{self, Endpoint as Place, MailService};
 use crate::net::{Net, To};
-use crate::outcome::{Certificate, Event, Fact, Fault, Lane, Recorder, Said, Sinks, Verdict};
+use crate::outcome::{Certificate, Event, Fact, Fault, Lane, Recorder, Said, Sink as _, Sinks, Verdict};
 use crate::protocol::Session;
 use crate::protocol::imap::Imap;
 use crate::protocol::pop3::Pop3;

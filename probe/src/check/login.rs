@@ -9,7 +9,7 @@ use super::{Check, Work};
 use crate::account::Account;
 use crate::config::lanes::lanes;
 use crate::config::plan;
-use crate::outcome::{Event, Fault, Lane, Recorder, Sinks, Verdict, Why};
+use crate::outcome::{Event, Fault, Lane, Recorder, Sink as _, Sinks, Verdict, Why};
 use crate::protocol::Proof;
 use crate::runner::LaneRun;
 

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::plan::Reference;
-use crate::outcome::{Event, Sinks};
+use crate::outcome::{Event, Sink as _, Sinks};
 
 const EVERY: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(10);

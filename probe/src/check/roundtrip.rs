@@ -20,7 +20,7 @@ use crate::config::plan::{self, Roundtrip as Plan};
 use crate::message::build::{Outgoing, build};
 use crate::message::token::{Draft, Id, Token, hash};
 use crate::message::tracker::{Sighting, Tracker, ViewIndex};
-use crate::outcome::{Event, Fact, Fault, Lane, Recorder, Said, Sinks, Verdict, Why};
+use crate::outcome::{Event, Fact, Fault, Lane, Recorder, Said, Sink as _, Sinks, Verdict, Why};
 use crate::protocol::{Session, Submitted};
 use crate::runner::LaneRun;
 use crate::view::{Context, Part, Told, View, Views};

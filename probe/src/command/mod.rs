@@ -2,6 +2,10 @@
 
 pub mod check;
 pub mod config;
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod direct;
 pub mod docs;
 pub mod explain;
+pub mod run;
 mod show;

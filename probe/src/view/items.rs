@@ -38,7 +38,7 @@ pub(super) enum Found {
     Nothing,
     Own(Sighting),
     /// The payload's end was not among what was read.
-    Cut(Token),
+    Cut,
     Report(Token, About),
     /// Another process of this site's is at work on this mailbox.
     Rival,
@@ -50,8 +50,9 @@ impl Items {
         if self.quarantined.contains(&item.id) {
             return Found::Nothing;
         }
+        let addresses = context.addresses.load();
         let read = || {
-            recognise(&item.bytes, address, context.addresses.iter().map(|a| &**a), &context.identity.keys)
+            recognise(&item.bytes, address, addresses.iter().map(|a| &**a), &context.identity.keys)
         };
         let Ok(seen) = catch_unwind(AssertUnwindSafe(read)) else { return self.quarantine(item) };
         match seen {
@@ -92,7 +93,7 @@ impl Items {
         let read = || payload(&item.bytes, item.whole, &token);
         let Ok(payload) = catch_unwind(AssertUnwindSafe(read)) else { return self.quarantine(item) };
         if payload == Payload::Incomplete {
-            return Found::Cut(token);
+            return Found::Cut;
         }
         let junk = item.id.folder == Folder::Junk;
         let sighting =

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -34,7 +35,7 @@ pub struct Context {
     pub identity: Arc<Identity>,
     pub sinks: Sinks,
     /// Every address that the fleet's messages of this site may have been sent to, for reports about them.
-    pub addresses: Arc<[Arc<str>]>,
+    pub addresses: Arc<ArcSwap<Vec<Arc<str>>>>,
     pub session_max_age: Duration,
     pub tasks: TaskTracker,
 }

@@ -16,7 +16,7 @@ use crate::catalogue::{Protocol, Reason, Role};
 use crate::clock;
 use crate::message::token::{Id, Token};
 use crate::message::tracker::{Sighting, ViewIndex};
-use crate::outcome::{Event, Fact, Fault, Recorder, Seat, ViewState};
+use crate::outcome::{Event, Fact, Fault, Recorder, Said, Seat, Sink as _, ViewState};
 use crate::protocol::{Folder, Inbox, Item, Looked, Memory, Session, Woken};
 
 /// For opening a session, and for each conversation in it.
@@ -344,13 +344,13 @@ impl Task {
     ) -> Result<(), Fault> {
         let address = Arc::clone(&self.account.mailbox.address);
         let mut found = self.items.read(&item, &self.context, &address);
-        if matches!(found, Found::Cut(_)) {
+        if matches!(found, Found::Cut) {
             let bytes = rec.within(PATIENCE, inbox.fetch(&item.id, rec)).await?;
             let item = Item { bytes, whole: true, ..item };
             found = self.items.read(&item, &self.context, &address);
         }
         match found {
-            Found::Nothing | Found::Cut(_) => {}
+            Found::Nothing | Found::Cut => {}
             Found::Own(sighting) => sightings.push(sighting),
             Found::Rival => self.rival(),
             Found::Report(token, about) => {
@@ -515,8 +515,8 @@ impl Task {
                 self.tell(&Event::Backend {
                     seat: self.seat.clone(),
                     frontend: greeting,
-                    backend: crate::outcome::Said::default(),
-                    version: crate::outcome::Said::default(),
+                    backend: Said::default(),
+                    version: Said::default(),
                 });
             }
         }

@@ -11,7 +11,7 @@ use crate::catalogue::Step;
 use crate::message::recognise::About;
 use crate::message::token::{Id, Token};
 use crate::message::tracker::{Act, ViewIndex};
-use crate::outcome::{Event, Judged, Said, Verdict};
+use crate::outcome::{Event, Judged, Said, Sink as _, Verdict};
 use crate::runner::LaneRun;
 use crate::view::Told;
 
