@@ -93,7 +93,7 @@ fn facts(lane: &LaneView, id: &str) -> Markup {
     html! {
         details.more #{ (id) "-f" } {
             summary #{ (id) "-fs" } { "What the newest run learnt" }
-            table.list { caption.hide { "Facts of the newest run" } tbody {
+            table.list.facts-of { caption.hide { "Facts of the newest run" } tbody {
                 @for (name, value) in &lane.facts {
                     tr { th scope="row" { (name.replace('_', " ")) } td.mono { (value) } }
                 }
@@ -261,7 +261,7 @@ fn books(books: &BooksView, ages: Ages) -> Markup {
         div.under {
             p.sub { "Messages since the start" }
             dl.books { @for (name, number, warm) in rows {
-                div.hot[warm && number > 0] { dt { (name) } dd { (number) } }
+                div.hot[warm && number > 0].zero[number == 0] { dt { (name) } dd { (number) } }
             } }
             @if let Some(oldest) = books.oldest.filter(|_| books.in_flight > 0) {
                 p.facts { "The oldest in flight was accepted " (ages.of(oldest)) "." }
