@@ -33,15 +33,24 @@
     const again = focused && doc.getElementById(focused);
     if (again && again !== doc.activeElement) again.focus({ preventScroll: true });
   };
-  const source = new EventSource('events' + location.search);
-  source.addEventListener('layout', e => { if (e.data !== doc.body.dataset.layout) location.reload(); });
-  source.addEventListener('title', e => { doc.title = e.data; });
-  source.addEventListener('part', e => { const part = JSON.parse(e.data); put(part.id, part.html); });
-  source.addEventListener('now', e => { skew = Date.parse(e.data) - Date.now(); stopped = null; say('on', 'live'); });
-  source.addEventListener('error', () => { stopped = stopped || Date.now(); });
+  // A browser tries again by itself after a broken line, not after a refusal (the probe stops, too many look).
+  let source, tried = 0;
+  const connect = () => {
+    tried = Date.now();
+    source = new EventSource('events' + location.search);
+    source.addEventListener('layout', e => { if (e.data !== doc.body.dataset.layout) location.reload(); });
+    source.addEventListener('title', e => { doc.title = e.data; });
+    source.addEventListener('part', e => { const part = JSON.parse(e.data); put(part.id, part.html); });
+    source.addEventListener('now', e => { skew = Date.parse(e.data) - Date.now(); stopped = null; say('on', 'live'); });
+    source.addEventListener('error', () => {
+      stopped = stopped || new Date(Date.now() + skew).toISOString().slice(11, 19);
+    });
+  };
+  connect();
   setInterval(() => {
     ages(doc);
     held.forEach((html, id) => put(id, html));
-    if (stopped) say('off', 'not live for ' + span((Date.now() - stopped) / 1000) + ': what is shown is old');
+    if (stopped) say('off', 'not live since ' + stopped + ' UTC: what is shown is old');
+    if (source.readyState === 2 && Date.now() - tried > 5000) connect();
   }, 1000);
 })();
