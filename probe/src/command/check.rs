@@ -200,6 +200,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_running_probe_is_asked() {
+        use crate::export::history::History;
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+        let check = crate::export::fixture::login("in", "alice", &[crate::catalogue::Protocol::Imap]);
+        let history = History::new(&crate::export::fixture::plan(vec![check]), "1", "2");
+        let body = serde_json::to_string(&history.snapshot()).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = Some(format!("http://{}/", listener.local_addr().unwrap()));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 1024];
+                let count = stream.read(&mut head).await.unwrap();
+                assert!(head[..count].starts_with(b"GET /api/v1/checks HTTP/1.1"));
+                let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length:";
+                stream.write_all(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();
+            }
+        });
+        let args = Args { address, ..Args::default() };
+        let (text, exit) = ask(&args, None).await.unwrap();
+        assert_eq!(exit, Exit::NothingJudged);
+        assert!(text.starts_with("– not judged yet  in (login)"), "{text}");
+        let (text, _) = ask(&Args { json: true, ..args.clone() }, None).await.unwrap();
+        assert!(text.contains("\"state\": \"waiting\""), "{text}");
+        let error = ask(&Args { names: vec!["other".to_owned()], ..args }, None).await.unwrap_err();
+        assert_eq!(error, "no check is called other; there are in");
+    }
+
+    #[tokio::test]
     async fn nobody_there_is_a_clear_error() {
         let args = Args { address: Some("http://127.0.0.1:1".to_owned()), ..Args::default() };
         let error = ask(&args, None).await.unwrap_err();

@@ -136,8 +136,14 @@ impl History {
     pub fn snapshot(&self) -> Overview {
         let moment = Moment::read();
         let shape = self.shape.load_full();
-        let checks = (0..shape.checks.len()).filter_map(|at| self.view(&shape, at, moment)).collect();
+        let checks = (0..shape.checks.len()).filter_map(|at| self.view(&shape, at, moment, true)).collect();
         Overview { checks, ..self.frame(&shape, moment) }
+    }
+
+    /// The checks without their runs: what a first glance needs.
+    pub fn outline(&self) -> Vec<CheckView> {
+        let (shape, moment) = (self.shape.load_full(), Moment::read());
+        (0..shape.checks.len()).filter_map(|at| self.view(&shape, at, moment, false)).collect()
     }
 
     /// Everything but the checks.
@@ -149,7 +155,7 @@ impl History {
     pub fn check(&self, name: &str) -> Option<CheckView> {
         let shape = self.shape.load_full();
         let at = shape.checks.iter().position(|row| &*row.name == name)?;
-        self.view(&shape, at, Moment::read())
+        self.view(&shape, at, Moment::read(), true)
     }
 
     /// The names of the checks in order, each with a number that changes when there is something new to show.
@@ -182,11 +188,11 @@ impl History {
         }
     }
 
-    fn view(&self, shape: &Shape, at: usize, moment: Moment) -> Option<CheckView> {
+    fn view(&self, shape: &Shape, at: usize, moment: Moment, whole: bool) -> Option<CheckView> {
         let row = shape.checks.get(at)?;
         let mut lanes = Vec::with_capacity(row.lanes.len());
         for (lane, memory) in row.lanes.iter().filter_map(|at| shape.lanes.get(*at)) {
-            let mut view = lock(memory).view(lane, moment);
+            let mut view = lock(memory).view(lane, moment, whole);
             view.until = match view.state {
                 State::Paused => self.mailbox(&lane.mailbox).paused_until.map(|until| moment.stamp(until)),
                 State::Resting => self.mailbox(&lane.mailbox).resting_until.map(Stamp::new),

@@ -30,6 +30,11 @@ impl Stamp {
         self.0.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
     }
 
+    /// `01:56:27`, in UTC.
+    pub fn clock(self) -> String {
+        self.0.strftime("%H:%M:%S").to_string()
+    }
+
     /// From this moment to `now`; zero for one that is yet to come.
     pub fn age(self, now: Self) -> Duration {
         Duration::try_from(now.0.duration_since(self.0)).unwrap_or_default()

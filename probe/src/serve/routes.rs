@@ -166,7 +166,7 @@ async fn probe(From(serving): From<Serving>, query: Result<Query<Asked>, QueryRe
             Json(reports.iter().map(LaneView::of_report).collect::<Vec<_>>()).into_response()
         }
         Some(Probed::NotNow { why, age }) => {
-            let age = age.map_or("none yet".to_owned(), |age| format!("{} s old", age.as_secs()));
+            let age = age.map_or_else(|| "none yet".to_owned(), |age| format!("{} s old", age.as_secs()));
             let wait = check.every.as_secs().to_string();
             let text = format!("not now: {why}; the last result: {age}\n");
             (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, wait)], text).into_response()

@@ -275,3 +275,48 @@ async fn another_plan_is_served_after_a_reload() {
     assert!(server.get("/api/v1/checks").await.contains("\"name\":\"in\""));
     assert!(!server.get("/metrics").await.contains("check=\"trip\""));
 }
+
+#[tokio::test]
+async fn the_page_is_served_and_lives() {
+    let server = open(checks()).await;
+    let page = server.get("/").await;
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("content-security-policy: default-src 'none'"));
+    assert!(page.contains("x-frame-options: DENY") && page.contains("<h1>lisbon"));
+    assert!(server.get("/?check=trip").await.contains("Show all checks"));
+    assert!(server.get("/?check=other").await.starts_with("HTTP/1.1 404"));
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /events HTTP/1.1\r\nHost: probe\r\n\r\n").await.unwrap();
+    // The first look: every part once.
+    read_until(&mut stream, "event: now").await;
+    let lane = crate::config::lanes::lanes(&server.state.plan.load().checks[0])[0].clone();
+    let fault = crate::outcome::Fault::new(crate::catalogue::Reason::MailboxFull, "full up");
+    crate::outcome::Sink::tell(
+        &*server.state.history,
+        &crate::outcome::Event::Ran(crate::outcome::Report {
+            lane,
+            slot: 1,
+            at: crate::clock::wall(),
+            took: Duration::from_secs(1),
+            steps: Vec::new(),
+            facts: Vec::new(),
+            verdict: crate::outcome::Verdict::Failed(fault),
+        }),
+    );
+    let second = read_until(&mut stream, "event: now").await;
+    assert!(second.contains("\"id\":\"check-trip\"") && second.contains("full up"), "{second}");
+    assert!(second.contains("\"id\":\"say\"") && !second.contains("\"id\":\"probe\""), "{second}");
+    drop(server);
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+}
+
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut all = Vec::new();
+    let mut piece = [0; 4096];
+    while !String::from_utf8_lossy(&all).contains(end) {
+        let count = stream.read(&mut piece).await.unwrap();
+        assert!(count > 0, "{}", String::from_utf8_lossy(&all));
+        all.extend_from_slice(&piece[..count]);
+    }
+    String::from_utf8_lossy(&all).into_owned()
+}

@@ -132,7 +132,8 @@ impl LaneMemory {
         }
     }
 
-    pub(super) fn view(&self, lane: &Lane, moment: Moment) -> LaneView {
+    /// `whole`: with its runs and facts.
+    pub(super) fn view(&self, lane: &Lane, moment: Moment, whole: bool) -> LaneView {
         let mut view = LaneView::new(lane);
         let state = self.state(lane, moment.now);
         let shown = self.standing.shown(lane, moment.now);
@@ -155,9 +156,12 @@ impl LaneMemory {
             }
             view.explain(Some(failure));
         }
+        view.books = self.books;
+        if !whole {
+            return view;
+        }
         view.runs = self.runs.iter().map(|run| run.view(lane)).collect();
         view.failures = self.failures.iter().map(|run| run.view(lane)).collect();
-        view.books = self.books;
         view.facts = facts(&self.facts);
         view
     }

@@ -394,3 +394,19 @@ async fn a_family_of_several_pieces_has_one_head() {
     assert_eq!(probe.text().matches("# TYPE mailprobe_check_failures_total").count(), 1);
     assert_eq!(probe.series("check_failures_total", &[]).len(), 200 * 3 * Cause::ALL.len());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_site_makes_a_bounded_number_of_series() {
+    let probe = Probe::new(&plan(vec![
+        roundtrip("there", &[Smtp], &[Imap, Pop3]),
+        roundtrip("back", &[Smtp], &[Imap, Pop3]),
+        login("in-alice", "alice", &[Imap, Pop3, Smtp]),
+        login("in-bob", "bob", &[Imap, Pop3, Smtp]),
+        endpoint("front", &[Imap, Pop3, Smtp]),
+    ]));
+    for lane in &probe.lanes {
+        probe.ran(lane, 1, failed(Reason::ServerTimeout));
+    }
+    let series = probe.text().lines().filter(|line| !line.starts_with('#')).count();
+    assert!(series <= 1500, "{series}");
+}

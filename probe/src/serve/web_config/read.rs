@@ -27,7 +27,8 @@ const HEADERS: &[&str] = &[
 ];
 
 pub(super) fn settings(file: &Path) -> Result<Settings, String> {
-    let mut files = Files { folder: file.parent().unwrap_or(Path::new("")), hasher: DefaultHasher::new() };
+    let mut files =
+        Files { folder: file.parent().unwrap_or_else(|| Path::new("")), hasher: DefaultHasher::new() };
     let name = file.file_name().map(PathBuf::from).unwrap_or_default();
     let text = String::from_utf8(files.read(&name, "the file")?).map_err(|_| "is not UTF-8".to_owned())?;
     let documents = YamlLoader::load_from_str(&text).map_err(|error| format!("is not YAML: {error}"))?;
