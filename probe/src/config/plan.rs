@@ -200,16 +200,16 @@ pub enum SecretSource {
 /// A SASL mechanism, or the protocol's own sign-in with user name and password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Mechanism {
-    ScramSha256,
     Plain,
     Login,
+    ScramSha256,
     Xoauth2,
     Oauthbearer,
 }
 
 impl Mechanism {
     pub const ALL: &'static [Self] =
-        &[Self::ScramSha256, Self::Plain, Self::Login, Self::Xoauth2, Self::Oauthbearer];
+        &[Self::Plain, Self::Login, Self::ScramSha256, Self::Xoauth2, Self::Oauthbearer];
 
     /// As the protocols write it; the configuration takes it in any case.
     pub fn name(self) -> &'static str {

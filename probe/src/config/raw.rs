@@ -373,7 +373,7 @@ pub struct Auth {
     pub flow: Option<Flow>,
     /// With `flow: token_file`: the file with the access token, read at each sign-in. Somebody else renews it.
     pub token_file: Option<String>,
-    /// Allowed mechanisms, best first. Default: [scram-sha-256, plain, login] for passwords, [oauthbearer, xoauth2] for tokens.
+    /// Allowed mechanisms, best first. Default: [plain, login, scram-sha-256] for passwords, [oauthbearer, xoauth2] for tokens.
     pub mechanisms: Option<Words>,
 }
 

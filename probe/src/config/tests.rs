@@ -37,7 +37,7 @@ fn the_sample_is_a_plan() {
     assert_eq!(&*alice.address, "probe-lisbon-a@example.com");
     assert_eq!(alice.auth.username, alice.address);
     assert_eq!(alice.auth.method, Method::Password(SecretSource::File(dir.path().join("alice"))));
-    assert_eq!(alice.auth.mechanisms, [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login]);
+    assert_eq!(alice.auth.mechanisms, [Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256]);
     let imap = Endpoint { host: "mail.example.com".into(), port: 993, tls: TlsMode::Implicit };
     assert_eq!(alice.mail_service.endpoints[&Protocol::Imap], imap);
     assert_eq!(plan.fleet_keys.sign.expose(), "fleet-key-0123456789abcdef");

@@ -148,7 +148,8 @@ impl Pop3 {
         self.line.send(format!("{command}\r\n").as_bytes()).await?;
         loop {
             let line = self.line.line().await?;
-            if let Some(challenge) = line.strip_prefix(b"+").map(<[u8]>::trim_ascii) {
+            let (word, challenge) = line.split_at(line.len().min(2));
+            if word == b"+" || word == b"+ " {
                 let answer = match first.take() {
                     Some(first) => first,
                     None => exchange.answer(&String::from_utf8_lossy(challenge))?,

@@ -51,9 +51,7 @@ impl Items {
             return Found::Nothing;
         }
         let addresses = context.addresses.load();
-        let read = || {
-            recognise(&item.bytes, address, addresses.iter().map(|a| &**a), &context.identity.keys)
-        };
+        let read = || recognise(&item.bytes, address, addresses.iter().map(|a| &**a), &context.identity.keys);
         let Ok(seen) = catch_unwind(AssertUnwindSafe(read)) else { return self.quarantine(item) };
         match seen {
             Seen::Stranger => Found::Nothing,

@@ -122,7 +122,7 @@ impl Make {
 
     fn auth(&mut self, path: &KeyPath, raw: &raw::Auth, address: &str, microsoft365: bool) -> Option<Auth> {
         let usual: &[Mechanism] = match raw.method {
-            raw::AuthMethod::Password => &[Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login],
+            raw::AuthMethod::Password => &[Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256],
             raw::AuthMethod::Oauth2 => &[Mechanism::Oauthbearer, Mechanism::Xoauth2],
         };
         let mechanisms = match &raw.mechanisms {
