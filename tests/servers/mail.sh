@@ -433,18 +433,27 @@ reload_postfix() {
   read -r pid <"$PF_PID"
   kill -HUP "${pid// /}"
   until_true 3 all_gone "${old[@]}" || kill -TERM "${old[@]}" 2>/dev/null || true
-  until_true 50 all_gone "${old[@]}" || { log_tail; die "Postfix did not reload within 7 s"; }
+  until_true 50 all_gone "${old[@]}" || {
+    log_tail
+    ps -o pid,ppid,stat,wchan:20,cmd -p "$(IFS=,; echo "${pid// /},${old[*]}")" >&2 || true
+    die "Postfix did not reload within 7 s"
+  }
 }
 
 queued() { find "$PF/queue"/{incoming,active,deferred,hold,maildrop} -type f 2>/dev/null | wc -l || true; }
 
 hold() { postconf -c "$PF" -e defer_transports=lmtp; reload_postfix; }
 
+deliver() {
+  # What Postfix skipped as "still being delivered" it may leave for minutes, unless it is told.
+  delivered() { postqueue -c "$PF" -f; [ "$(queued)" = 0 ]; }
+  until_true 200 delivered || { log_tail; die "$(queued) messages are still queued after 20 s"; }
+}
+
 release() {
   postconf -c "$PF" -X defer_transports
   reload_postfix
-  delivered() { postqueue -c "$PF" -f; [ "$(queued)" = 0 ]; }
-  until_true 200 delivered || { log_tail; die "$(queued) messages are still queued 20 s after release"; }
+  deliver
 }
 
 with_user() { # FILE USER [LINE]: the line of USER in a texthash file, or none
@@ -515,7 +524,7 @@ case $verb in
       exit 1
     fi
     ;;
-  start-dovecot) start_dovecot ;;
+  start-dovecot) start_dovecot; deliver ;;
   stop-dovecot) stop_dovecot ;;
   hold) hold ;;
   release) release ;;

@@ -148,7 +148,8 @@ pub trait Inbox: Send {
     /// All of an item.
     fn fetch<'a>(&'a mut self, id: &'a ItemId, rec: &'a Recorder) -> Fut<'a, Bytes>;
 
-    /// Deletes for good; what is gone already is no fault. How many were there.
+    /// Deletes for good; what is gone already is no fault. How many were there. After `cleanup_failed` the session is
+    /// good still, and the items are not gone.
     fn delete<'a>(&'a mut self, ids: &'a [ItemId], rec: &'a Recorder) -> Fut<'a, usize>;
 }
 
