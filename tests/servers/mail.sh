@@ -173,6 +173,8 @@ enable_long_queue_ids = yes
 minimal_backoff_time = 1s
 maximal_backoff_time = 2s
 queue_run_delay = 1s
+# A server that ended early, by our order or because Dovecot was away, is started again at once.
+service_throttle_time = 1s
 # No throttles.
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0

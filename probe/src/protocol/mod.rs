@@ -177,7 +177,11 @@ fn refusal_by_words(text: &str, otherwise: Reason) -> Reason {
             Reason::BlockedByPolicy,
         ),
         (&["multi-factor", "second factor", "application-specific password"], Reason::MfaRequired),
-        (&["temporar", "unavailable", "internal error", "try again later"], Reason::SignInUnavailable),
+        // Not "unavailable" alone: Postfix says "authentication failed: (reason unavailable)" of a wrong password.
+        (
+            &["temporar", "service unavailable", "server unavailable", "internal error", "try again later"],
+            Reason::SignInUnavailable,
+        ),
     ];
     TABLE.iter().find(|(words, _)| says(text, words)).map_or(otherwise, |(_, reason)| *reason)
 }
