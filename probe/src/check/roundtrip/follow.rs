@@ -43,7 +43,6 @@ impl Roundtrip {
         };
         for view in &self.views {
             view.accepted(id, at);
-            view.due(at + self.trip.late_after);
         }
         self.perform(acts);
         self.changed.notify_one();
@@ -163,13 +162,8 @@ impl Roundtrip {
             self.sinks().tell(&Event::Message { lane: Arc::clone(lane), judged });
         }
         match judged {
-            Judged::Late => {
-                // Another look when it would be lost.
-                let at = self.state().tracker.deadline(view);
-                if let Some(at) = at {
-                    self.views[view].due(at);
-                }
-            }
+            // It may have come back, and where the server does not tell of new mail nobody has seen it.
+            Judged::Late => self.reports.iter().for_each(|reports| reports.due(Instant::now())),
             Judged::Lost => self.tell_loss(view, id),
             _ => {}
         }
