@@ -24,9 +24,11 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn start(files: &[PathBuf]) -> Self {
         let (told, events) = mpsc::unbounded_channel();
-        let watcher = notify::recommended_watcher(move |_| drop(told.send(())))
-            .inspect_err(|error| tracing::warn!(%error, "files are looked at every 30 s only"))
-            .ok();
+        let watcher = notify::recommended_watcher(move |_| {
+            told.send(()).ok();
+        })
+        .inspect_err(|error| tracing::warn!(%error, "files are looked at every 30 s only"))
+        .ok();
         let mut watch = Self { files: Vec::new(), folders: BTreeSet::new(), seen: 0, events, watcher };
         watch.follow(files);
         watch

@@ -23,7 +23,7 @@ use crate::message::tracker::{Sighting, Tracker, ViewIndex};
 use crate::outcome::{Event, Fact, Fault, Lane, Recorder, Said, Sink as _, Sinks, Verdict, Why};
 use crate::protocol::{Session, Submitted};
 use crate::runner::LaneRun;
-use crate::view::{Context, Part, Told, View, Views};
+use crate::view::{Context, Hears, Part, Told, View, Views};
 use pending::Pending;
 
 /// Lines of the payload: half a kilobyte, which any conversion that damages mail will touch.
@@ -38,7 +38,7 @@ pub struct Roundtrip {
     context: Arc<Context>,
     views: Vec<View>,
     /// The sender's own mailbox, for bounces.
-    reports: Option<View>,
+    _reports: Option<View>,
     told: Mutex<Option<mpsc::UnboundedReceiver<(ViewIndex, Told)>>>,
     state: Mutex<State>,
     kept: Mutex<Option<Box<dyn Session>>>,
@@ -81,10 +81,13 @@ impl Roundtrip {
             .views
             .iter()
             .enumerate()
-            .map(|(n, view)| views.lease(&context, receiver, *view, check, Part::Receiver, n, to.clone()))
+            .map(|(index, view)| {
+                let hears = Hears { check, part: Part::Receiver, index };
+                views.lease(&context, receiver, *view, hears, to.clone())
+            })
             .collect();
-        let reports =
-            report_protocol(&sender).map(|by| views.lease(&context, &sender, by, check, Part::Sender, 0, to));
+        let hears = Hears { check, part: Part::Sender, index: 0 };
+        let reports = report_protocol(&sender).map(|by| views.lease(&context, &sender, by, hears, to));
         let state = State {
             tracker: Tracker::new(trip.views.len(), trip.late_after, trip.lost_after),
             waiting: HashMap::new(),
@@ -99,7 +102,7 @@ impl Roundtrip {
             sender,
             context,
             views: leases,
-            reports,
+            _reports: reports,
             told: Mutex::new(Some(told)),
             state: Mutex::new(state),
             kept: Mutex::default(),

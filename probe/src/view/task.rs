@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::items::{Found, Items};
 use super::pace::{Manner, Pace};
-use super::{Context, Order, Part, Shared, Told, Views};
+use super::{Context, Hears, Order, Part, Shared, Told, Views};
 use crate::account::Account;
 use crate::catalogue::{Protocol, Reason, Role};
 use crate::clock;
@@ -37,9 +37,7 @@ pub(super) fn keeps(protocol: Protocol) -> bool {
 }
 
 struct Lease {
-    check: u32,
-    part: Part,
-    index: ViewIndex,
+    hears: Hears,
     to: mpsc::UnboundedSender<(ViewIndex, Told)>,
 }
 
@@ -314,12 +312,13 @@ impl Task {
             self.awaited.remove(&sighting.token.id());
         }
         let ends_look = folder == Folder::Inbox;
-        for lease in self.leases.values().filter(|lease| lease.part == Part::Receiver) {
-            let mine: Vec<_> = sightings.iter().filter(|s| s.token.check == lease.check).cloned().collect();
+        for lease in self.leases.values().filter(|lease| lease.hears.part == Part::Receiver) {
+            let mine: Vec<_> =
+                sightings.iter().filter(|s| s.token.check == lease.hears.check).cloned().collect();
             // Junk alone proves no absence; the look at the inbox that follows does.
             let began = ends_look.then_some(began);
             if ends_look || !mine.is_empty() {
-                lease.to.send((lease.index, Told::Looked { began, sightings: mine })).ok();
+                lease.to.send((lease.hears.index, Told::Looked { began, sightings: mine })).ok();
             }
         }
         if ends_look && total.is_some() && total != self.total {
@@ -354,9 +353,12 @@ impl Task {
             Found::Own(sighting) => sightings.push(sighting),
             Found::Rival => self.rival(),
             Found::Report(token, about) => {
-                for lease in self.leases.values().filter(|l| l.part == Part::Sender && l.check == token.check)
+                for lease in self
+                    .leases
+                    .values()
+                    .filter(|l| l.hears.part == Part::Sender && l.hears.check == token.check)
                 {
-                    lease.to.send((lease.index, Told::Report { token, about: about.clone() })).ok();
+                    lease.to.send((lease.hears.index, Told::Report { token, about: about.clone() })).ok();
                 }
             }
         }
@@ -390,7 +392,7 @@ impl Task {
             return Ok(());
         }
         let leases: Vec<_> =
-            self.leases.values().filter(|l| l.part == Part::Receiver).map(|l| l.check).collect();
+            self.leases.values().filter(|l| l.hears.part == Part::Receiver).map(|l| l.hears.check).collect();
         let (ready, next) = self
             .items
             .to_sweep(&self.context.identity, clock::wall(), |token: &Token| leases.contains(&token.check));
@@ -467,14 +469,14 @@ impl Task {
 
     fn take(&mut self, order: Order, manner: Manner) {
         match order {
-            Order::Lease { id, check, part, index, to } => {
+            Order::Lease { id, hears, to } => {
                 self.began = true;
                 let sightings: Vec<_> =
-                    self.items.own().filter(|s| s.token.check == check).cloned().collect();
-                if part == Part::Receiver && !sightings.is_empty() {
-                    to.send((index, Told::Looked { began: None, sightings })).ok();
+                    self.items.own().filter(|s| s.token.check == hears.check).cloned().collect();
+                if hears.part == Part::Receiver && !sightings.is_empty() {
+                    to.send((hears.index, Told::Looked { began: None, sightings })).ok();
                 }
-                self.leases.insert(id, Lease { check, part, index, to });
+                self.leases.insert(id, Lease { hears, to });
             }
             Order::Release(id) => drop(self.leases.remove(&id)),
             Order::Expect(id) => drop(self.awaited.insert(id, None)),
