@@ -205,7 +205,7 @@ impl Task {
                 {
                     return Ok(Some(End::Planned));
                 }
-                let next = self.pace.next(now, !self.awaited.is_empty());
+                let next = self.pace.next(now, &self.awaited);
                 if told || next.is_some_and(|next| next <= now) {
                     let unsaid = !told && waited >= MISSED_AFTER && manner == Manner::Told;
                     (told, waited) = (false, Duration::ZERO);
@@ -238,7 +238,7 @@ impl Task {
             if self.is_done() && !deletes {
                 return End::Done;
             }
-            let next = self.pace.next(now, !self.awaited.is_empty());
+            let next = self.pace.next(now, &self.awaited);
             let is_first = !matches!(&*self.state.borrow(), ViewState::Up { .. });
             let sweeps = now >= self.sweep_at && !self.views.sweeps_elsewhere(&self.seat);
             if is_first || deletes || sweeps || next.is_some_and(|next| next <= now) {
@@ -488,7 +488,7 @@ impl Task {
                 }
             }
             Order::Forget(id) => drop(self.awaited.remove(&id)),
-            Order::Due(at) => self.pace.due(at),
+            Order::Due(at, id) => self.pace.due(at, id),
             Order::Delete(id) => {
                 self.awaited.remove(&id);
                 self.items.delete(id);
