@@ -6,7 +6,7 @@
 //! - After that, a refusal holds what was refused for one slot, and the second one pauses. If another protocol was
 //!   accepted since, only the refused protocol is held and paused, else the whole credential.
 //! - A sign-in that was begun and never answered may have been a refusal: until the credential is proven such attempts
-//!   are spaced, one slot, two, four … ten minutes apart; meanwhile the fault stays what it was.
+//!   by that protocol are spaced, one slot, two, four … ten minutes apart; meanwhile the fault stays what it was.
 //! - A changed secret ends every pause.
 
 use std::collections::HashMap;
@@ -35,9 +35,8 @@ struct State {
     /// Over all protocols, since the last acceptance.
     refusals: u8,
     until: Option<(Instant, Fault)>,
-    /// Attempts without an answer, one after the other; until when there is no other, and what came of the last.
+    /// Attempts without an answer, over all protocols, since the last acceptance.
     unanswered: u32,
-    spaced: Option<(Instant, Fault)>,
     protocols: HashMap<Protocol, Door>,
 }
 
@@ -46,6 +45,8 @@ struct Door {
     refusals: u8,
     accepted: Option<Instant>,
     until: Option<(Instant, Fault)>,
+    /// After an attempt without an answer: until when there is no other, and what came of it.
+    spaced: Option<(Instant, Fault)>,
 }
 
 /// The right to one attempt. Dropped unused (a deadline has passed), nothing is known: it may have been a refusal.
@@ -128,19 +129,20 @@ impl Gate {
         state.proven = true;
         state.refusals = 0;
         state.until = None;
-        (state.unanswered, state.spaced) = (0, None);
+        state.unanswered = 0;
+        state.protocols.values_mut().for_each(|door| door.spaced = None);
         let door = state.protocols.entry(protocol).or_default();
         *door = Door { accepted: Some(Instant::now()), ..Door::default() };
     }
 
-    fn unanswered(&self, fault: &Fault, slot: Duration) {
+    fn unanswered(&self, protocol: Protocol, fault: &Fault, slot: Duration) {
         let mut state = self.state();
         if state.proven {
             return;
         }
         let space = slot.saturating_mul(1 << state.unanswered.min(10)).min(LONGEST_SPACE);
         state.unanswered += 1;
-        state.spaced = Some((Instant::now() + space, fault.clone()));
+        state.protocols.entry(protocol).or_default().spaced = Some((Instant::now() + space, fault.clone()));
     }
 
     fn refused(&self, protocol: Protocol, fault: &Fault, slot: Duration) {
@@ -177,7 +179,8 @@ impl State {
     fn open(&self, protocol: Protocol) -> Result<(), Fault> {
         let now = Instant::now();
         let Some((until, refusal)) = self.held(protocol) else {
-            return match &self.spaced {
+            // The other protocols go on: one that hangs says nothing of them.
+            return match self.protocols.get(&protocol).and_then(|door| door.spaced.as_ref()) {
                 Some((until, fault)) if *until > now => Err(fault.clone()),
                 _ => Ok(()),
             };
@@ -200,7 +203,9 @@ impl Pass {
         self.answered = true;
         match fault.reason {
             reason if is_refusal(reason) => self.gate.refused(self.protocol, fault, self.slot),
-            Reason::ConnectionDropped | Reason::ServerTimeout => self.gate.unanswered(fault, self.slot),
+            Reason::ConnectionDropped | Reason::ServerTimeout => {
+                self.gate.unanswered(self.protocol, fault, self.slot)
+            }
             _ => {}
         }
     }
@@ -210,7 +215,7 @@ impl Drop for Pass {
     fn drop(&mut self) {
         if !self.answered {
             let fault = Fault::new(Reason::ServerTimeout, "the sign-in was not answered").at(Step::Auth);
-            self.gate.unanswered(&fault, self.slot);
+            self.gate.unanswered(self.protocol, &fault, self.slot);
         }
     }
 }
