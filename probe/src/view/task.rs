@@ -187,7 +187,7 @@ impl Task {
 
     async fn work(&mut self, inbox: &mut dyn Inbox) -> End {
         let opened = Instant::now();
-        let renew_at = opened + jittered(self.context.session_max_age);
+        let aged_at = opened + jittered(self.context.session_max_age);
         let manner = if inbox.is_told() { Manner::Told } else { Manner::Untold };
         let mut told = false;
         let mut waited = Duration::ZERO;
@@ -200,9 +200,10 @@ impl Task {
                     return Ok(Some(End::Done));
                 }
                 let now = Instant::now();
-                if now >= renew_at
-                    && (self.awaited.is_empty() || now >= renew_at + self.context.session_max_age)
-                {
+                // Not in the middle of a wait, if that can be helped.
+                let renew_at = aged_at
+                    + if self.awaited.is_empty() { Duration::ZERO } else { self.context.session_max_age };
+                if now >= renew_at {
                     return Ok(Some(End::Planned));
                 }
                 let next = self.pace.next(now, &self.awaited);
@@ -418,12 +419,21 @@ impl Task {
         match rec.within(PATIENCE, inbox.delete(ids, rec)).await {
             Ok(gone) => {
                 self.items.gone(ids);
+                if gone < ids.len() {
+                    // Somebody else's doing, or it is there under another name.
+                    self.pace.due(Instant::now());
+                }
                 Ok(gone)
             }
             Err(fault) => {
                 let seat = self.seat.clone();
                 self.tell(&Event::CleanupFailed { seat, role: Role::View, fault: fault.clone() });
-                Err(fault)
+                if fault.reason != Reason::CleanupFailed {
+                    return Err(fault);
+                }
+                // The session is good. They are left to the next one.
+                self.items.gone(ids);
+                Ok(0)
             }
         }
     }
