@@ -144,8 +144,10 @@ impl Account {
     fn credential(&self) -> Result<Credential, Fault> {
         let auth = &self.mailbox.auth;
         let (Method::Password(source) | Method::TokenFile(source)) = &auth.method;
-        let secret =
-            source.read().map_err(|error| Fault::new(Reason::SecretMissing, &error).at(Step::Auth))?;
+        let secret = source.read().map_err(|unread| {
+            let reason = if unread.no_descriptor { Reason::NoDescriptor } else { Reason::SecretMissing };
+            Fault::new(reason, &unread.words).at(Step::Auth)
+        })?;
         Ok(Credential {
             username: Arc::clone(&auth.username),
             secret,

@@ -61,7 +61,12 @@ fn reads(name: &str, demo: &Demo, browser: &Browser, texts: &[&str]) {
 fn healthy_says_that_all_is_well() {
     let demo = Demo::start("healthy");
     let browser = Browser::start(390, 844);
-    reads("healthy", &demo, &browser, &["All 4 checks are well.", "Kept sessions", "its front doors, without signing in"]);
+    reads(
+        "healthy",
+        &demo,
+        &browser,
+        &["All 4 checks are well.", "Kept sessions", "its front doors, without signing in"],
+    );
 }
 
 #[test]

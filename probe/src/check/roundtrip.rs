@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Check, Work};
 use crate::account::Account;
-use crate::catalogue::{Protocol, Reason, Role};
+use crate::catalogue::{Protocol, Reason, Role, Step};
 use crate::clock;
 use crate::config::lanes::lanes;
 use crate::config::plan::{self, Roundtrip as Plan};
@@ -206,7 +206,8 @@ impl Roundtrip {
                 self.sender.sent(self.is_outside());
                 self.sinks().tell(&Event::Sent { lane, unknown: true });
                 pending.accepted(tokio::time::Instant::now(), false, letter(Said::default()));
-                send.settle(Verdict::Failed(Fault { reason: Reason::SubmissionUnknown, ..fault }));
+                let step = fault.step.or(Some(Step::Data));
+                send.settle(Verdict::Failed(Fault { reason: Reason::SubmissionUnknown, step, ..fault }));
             }
             Err(fault) => {
                 self.sender.heed(&fault);

@@ -12,7 +12,7 @@ use super::items::{Found, Items};
 use super::pace::{Manner, Pace};
 use super::{Context, Hears, Order, Part, Shared, Told, Views};
 use crate::account::Account;
-use crate::catalogue::{Protocol, Reason, Role};
+use crate::catalogue::{Protocol, Reason, Role, Step};
 use crate::clock;
 use crate::message::token::{Id, Token};
 use crate::message::tracker::{Sighting, ViewIndex};
@@ -29,6 +29,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5 * 60);
 const MISSED_AFTER: Duration = Duration::from_millis(1500);
 /// Without a new sign of it, a rival is thought to be gone.
 const RIVAL_FOR: Duration = Duration::from_secs(10 * 60);
+/// After the server refused to delete, it is asked again after this.
+const DELETE_AGAIN: Duration = Duration::from_secs(30);
+/// Leaving after a visit may take so long.
+const PARTING: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Whether a view through this protocol keeps its session.
@@ -58,6 +62,8 @@ struct Task {
     memory: Memory,
     folders: Vec<Folder>,
     sweep_at: Instant,
+    /// Nothing is deleted before: the server refused it.
+    delete_from: Instant,
     rival_until: Option<Instant>,
     total: Option<u64>,
     turn: u32,
@@ -107,6 +113,7 @@ pub(super) fn spawn(
         memory: Memory::default(),
         folders: Vec::new(),
         sweep_at: Instant::now(),
+        delete_from: Instant::now(),
         rival_until: None,
         total: None,
         turn: 0,
@@ -131,6 +138,10 @@ impl Task {
                     backoff = Duration::from_secs(1);
                     self.ended(None);
                 }
+                // What the server refused to delete is a matter of its own: the session is opened anew, and judged by nobody.
+                End::Failed(fault) if fault.step == Some(Step::Cleanup) && is_refused(&fault) => {
+                    self.ended(None);
+                }
                 End::Failed(fault) => {
                     let was_up = matches!(&*self.state.borrow(), ViewState::Up { .. });
                     if was_up {
@@ -143,7 +154,8 @@ impl Task {
                     self.items.forget();
                     self.memory = Memory::default();
                     let again = Instant::now() + backoff;
-                    self.set_state(ViewState::Down { fault: Arc::new(fault), again });
+                    let fault = Arc::new(if was_up { self.lost(fault) } else { fault });
+                    self.set_state(ViewState::Down { fault, again });
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);
                     if !self.rest_until(again).await {
                         return;
@@ -235,7 +247,7 @@ impl Task {
         loop {
             self.take_orders_at(Manner::Visiting);
             let now = Instant::now();
-            let deletes = !self.items.to_delete().is_empty();
+            let deletes = now >= self.delete_from && !self.items.to_delete().is_empty();
             if self.is_done() && !deletes {
                 return End::Done;
             }
@@ -273,7 +285,14 @@ impl Task {
             self.sweep_at = Instant::now() + SWEEP_EVERY;
             self.tidy(inbox, rec).await?;
         }
-        session.close(rec).await
+        // What was seen is told: how the visit ends is no part of it, but for the deletions that stand or fall with it.
+        if let Err(fault) = rec.within(PARTING, session.close(rec)).await
+            && fault.step == Some(Step::Cleanup)
+        {
+            self.not_deleted(&fault);
+            self.memory = Memory::default();
+        }
+        Ok(())
     }
 
     /// Looks into the inbox, and into the junk folder where something is late.
@@ -385,6 +404,9 @@ impl Task {
         if Instant::now() >= self.sweep_at {
             self.sweep_folders(inbox, rec).await?;
         }
+        if Instant::now() < self.delete_from {
+            return Ok(());
+        }
         let ids = self.items.to_delete();
         if !ids.is_empty() {
             self.delete(inbox, &ids, rec).await?;
@@ -421,13 +443,12 @@ impl Task {
                 self.items.gone(ids);
                 if gone < ids.len() {
                     // Somebody else's doing, or it is there under another name.
-                    self.pace.due(Instant::now());
+                    self.pace.due(Instant::now(), None);
                 }
                 Ok(gone)
             }
             Err(fault) => {
-                let seat = self.seat.clone();
-                self.tell(&Event::CleanupFailed { seat, role: Role::View, fault: fault.clone() });
+                self.not_deleted(&fault);
                 if fault.reason != Reason::CleanupFailed {
                     return Err(fault);
                 }
@@ -436,6 +457,21 @@ impl Task {
                 Ok(0)
             }
         }
+    }
+
+    fn not_deleted(&mut self, fault: &Fault) {
+        let mut fault = fault.clone();
+        if is_refused(&fault) {
+            fault.reason = Reason::CleanupFailed;
+            self.delete_from = Instant::now() + DELETE_AGAIN;
+        }
+        self.tell(&Event::CleanupFailed { seat: self.seat.clone(), role: Role::View, fault });
+    }
+
+    /// A kept session that was up and ended without a word. Until it is back, that is what its lanes are told.
+    fn lost(&self, fault: Fault) -> Fault {
+        let is_lost = keeps(self.seat.protocol) && fault.reason == Reason::ConnectionDropped;
+        if is_lost { Fault { reason: Reason::SessionLost, ..fault } } else { fault }
     }
 
     async fn sweep_folders(&mut self, inbox: &mut dyn Inbox, rec: &Recorder) -> Result<(), Fault> {
@@ -553,6 +589,12 @@ impl Task {
 async fn close(session: Box<dyn Session>) {
     let rec = Recorder::default();
     rec.within(Duration::from_secs(5), session.close(&rec)).await.ok();
+}
+
+/// The server answered, and the answer was no.
+fn is_refused(fault: &Fault) -> bool {
+    fault.reason == Reason::CleanupFailed
+        || ["NO", "BAD", "-ERR"].iter().any(|word| fault.server_code.as_str().starts_with(word))
 }
 
 /// Servers end old sessions, and those of a shutdown in an orderly way, by BYE.
