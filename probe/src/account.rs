@@ -128,11 +128,11 @@ impl Account {
     ) -> Result<Box<dyn Session>, Fault> {
         let credential = self.credential()?;
         // Waiting for the turn is no step of the server's.
-        let pass = self.gate.enter(protocol, &credential.secret).await?;
+        let pass = self.gate.enter(protocol, &credential.secret, self.slot).await?;
         let result = rec.time(Step::Auth, session.sign_in(&credential)).await;
         match &result {
             Ok(()) => pass.accepted(),
-            Err(fault) => pass.failed(fault, self.slot),
+            Err(fault) => pass.failed(fault),
         }
         self.tell_pause();
         if let Err(fault) = &result {
@@ -144,8 +144,10 @@ impl Account {
     fn credential(&self) -> Result<Credential, Fault> {
         let auth = &self.mailbox.auth;
         let (Method::Password(source) | Method::TokenFile(source)) = &auth.method;
-        let secret =
-            source.read().map_err(|error| Fault::new(Reason::SecretMissing, &error).at(Step::Auth))?;
+        let secret = source.read().map_err(|unread| {
+            let reason = if unread.no_descriptor { Reason::NoDescriptor } else { Reason::SecretMissing };
+            Fault::new(reason, &unread.words).at(Step::Auth)
+        })?;
         Ok(Credential {
             username: Arc::clone(&auth.username),
             secret,

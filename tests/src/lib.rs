@@ -11,7 +11,9 @@ mod http;
 mod metrics;
 mod ports;
 mod probe;
+mod scene;
 mod script;
+mod service;
 mod testbed;
 mod wait;
 
@@ -23,6 +25,8 @@ pub use http::{Answer, get, request};
 pub use metrics::Metrics;
 pub use ports::{free_port, free_port_base};
 pub use probe::{Probe, Refused, mailprobe};
+pub use scene::{PASSWORD, Scene};
 pub use script::{Script, Step};
+pub use service::Service;
 pub use testbed::{Delivery, Port, Testbed, User};
 pub use wait::{repository, secs, wait_until};

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +31,9 @@ use crate::view::{Context, Identity, Views};
 
 /// First runs follow each other so closely: one check starts at once, a thousand do not start together.
 const SPREAD: Duration = Duration::from_millis(20);
+
+/// A view judges by a look that begins after the deadline.
+const MARGIN: Duration = Duration::from_secs(35);
 
 /// Random per process: tells our messages from a predecessor's and a rival's.
 pub static INSTANCE: LazyLock<u32> =
@@ -290,24 +294,12 @@ impl World {
             answer.send(not_now("this slot was used already")).ok();
             return;
         }
-        let lanes = running.check.lanes_of(slot).len();
-        let longest = running.check.lanes().iter().map(|lane| lane.judged_within).max().unwrap_or_default();
-        let mut reports = self.collector.listen(&plan.name);
+        let reports = self.collector.listen(&plan.name);
         let (runner, check, stop) = (Arc::clone(runner), Arc::clone(&running.check), running.stop.clone());
         tokio::spawn(async move {
             runner.once(&check, slot, &stop).await;
             drop(busy);
-            let mut settled = Vec::new();
-            let all = async {
-                while settled.len() < lanes {
-                    match reports.recv().await {
-                        Some(Some(report)) => settled.push(report),
-                        Some(None) => break,
-                        None => break,
-                    }
-                }
-            };
-            tokio::time::timeout(longest + Duration::from_secs(5), all).await.ok();
+            let settled = settled(&*check, slot, reports).await;
             let answered = if settled.is_empty() {
                 Probed::NotNow {
                     why: "the credential is paused, or the server asked for rest".to_owned(),
@@ -326,17 +318,9 @@ impl World {
         let runs = names.iter().filter_map(|name| self.running.get(name)).map(|running| async move {
             let plan = running.check.plan();
             let slot = Slots::new(runner.site(), &plan.name, plan.every).current(clock::wall());
-            let lanes = running.check.lanes_of(slot).len();
-            let longest =
-                running.check.lanes().iter().map(|lane| lane.judged_within).max().unwrap_or_default();
-            let mut reports = self.collector.listen(&plan.name);
+            let reports = self.collector.listen(&plan.name);
             runner.once(&running.check, slot, &running.stop).await;
-            let all = async {
-                for _ in 0..lanes {
-                    reports.recv().await;
-                }
-            };
-            tokio::time::timeout(longest + Duration::from_secs(5), all).await.ok();
+            settled(&*running.check, slot, reports).await;
         });
         join_all(runs).await;
     }
@@ -391,6 +375,23 @@ impl Running {
     }
 }
 
+/// The reports of a slot, once each of its lanes is settled or skipped.
+async fn settled(
+    check: &dyn Check,
+    slot: u32,
+    mut reports: mpsc::UnboundedReceiver<Option<Report>>,
+) -> Vec<Report> {
+    let longest = check.lanes().iter().map(|lane| lane.judged_within).max().unwrap_or_default();
+    let mut settled = Vec::new();
+    let all = async {
+        for _ in check.lanes_of(slot) {
+            settled.extend(reports.recv().await.flatten());
+        }
+    };
+    tokio::time::timeout(longest + MARGIN, all).await.ok();
+    settled
+}
+
 /// How far apart two attempts to sign in to that mailbox are: the shortest interval of the checks that use it.
 fn slot_of(plan: &Plan, mailbox: &Mailbox) -> Duration {
     let uses = |check: &&Arc<plan::Check>| match &check.what {
@@ -405,21 +406,24 @@ fn slot_of(plan: &Plan, mailbox: &Mailbox) -> Duration {
 /// Hears every report, for those who wait for one.
 #[derive(Default)]
 struct Collector {
-    last: Mutex<HashMap<Arc<str>, tokio::time::Instant>>,
-    listeners: Mutex<Vec<(Arc<str>, tokio::sync::mpsc::UnboundedSender<Option<Report>>)>>,
+    last: Mutex<HashMap<Arc<str>, Instant>>,
+    listeners: Mutex<Vec<Listener>>,
 }
+
+/// The check whose lanes are awaited, and who waits: `None` for a lane that was skipped.
+type Listener = (Arc<str>, mpsc::UnboundedSender<Option<Report>>);
 
 impl Collector {
     /// A report, or a slot of a lane that was skipped.
-    fn listen(&self, check: &Arc<str>) -> tokio::sync::mpsc::UnboundedReceiver<Option<Report>> {
-        let (to, from) = tokio::sync::mpsc::unbounded_channel();
+    fn listen(&self, check: &Arc<str>) -> mpsc::UnboundedReceiver<Option<Report>> {
+        let (to, from) = mpsc::unbounded_channel();
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push((Arc::clone(check), to));
         from
     }
 
     fn age(&self, check: &str) -> Option<Duration> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.get(check).map(tokio::time::Instant::elapsed)
+        last.get(check).map(Instant::elapsed)
     }
 
     fn hear(&self, check: &Arc<str>, report: Option<&Report>) {
@@ -434,7 +438,7 @@ impl Sink for Collector {
             Event::Ran(report) => {
                 let check = &report.lane.check;
                 let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-                last.insert(Arc::clone(check), tokio::time::Instant::now());
+                last.insert(Arc::clone(check), Instant::now());
                 drop(last);
                 self.hear(check, Some(report));
             }

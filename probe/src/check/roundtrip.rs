@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Check, Work};
 use crate::account::Account;
-use crate::catalogue::{Protocol, Reason, Role};
+use crate::catalogue::{Protocol, Reason, Role, Step};
 use crate::clock;
 use crate::config::lanes::lanes;
 use crate::config::plan::{self, Roundtrip as Plan};
@@ -23,7 +23,7 @@ use crate::message::tracker::{Sighting, Tracker, ViewIndex};
 use crate::outcome::{Event, Fact, Fault, Lane, Recorder, Said, Sink as _, Sinks, Verdict, Why};
 use crate::protocol::{Session, Submitted};
 use crate::runner::LaneRun;
-use crate::view::{Context, Part, Told, View, Views};
+use crate::view::{Context, Hears, Part, Told, View, Views};
 use pending::Pending;
 
 /// Lines of the payload: half a kilobyte, which any conversion that damages mail will touch.
@@ -81,10 +81,13 @@ impl Roundtrip {
             .views
             .iter()
             .enumerate()
-            .map(|(n, view)| views.lease(&context, receiver, *view, check, Part::Receiver, n, to.clone()))
+            .map(|(index, view)| {
+                let hears = Hears { check, part: Part::Receiver, index };
+                views.lease(&context, receiver, *view, hears, to.clone())
+            })
             .collect();
-        let reports =
-            report_protocol(&sender).map(|by| views.lease(&context, &sender, by, check, Part::Sender, 0, to));
+        let hears = Hears { check, part: Part::Sender, index: 0 };
+        let reports = report_protocol(&sender).map(|by| views.lease(&context, &sender, by, hears, to));
         let state = State {
             tracker: Tracker::new(trip.views.len(), trip.late_after, trip.lost_after),
             waiting: HashMap::new(),
@@ -203,7 +206,8 @@ impl Roundtrip {
                 self.sender.sent(self.is_outside());
                 self.sinks().tell(&Event::Sent { lane, unknown: true });
                 pending.accepted(tokio::time::Instant::now(), false, letter(Said::default()));
-                send.settle(Verdict::Failed(Fault { reason: Reason::SubmissionUnknown, ..fault }));
+                let step = fault.step.or(Some(Step::Data));
+                send.settle(Verdict::Failed(Fault { reason: Reason::SubmissionUnknown, step, ..fault }));
             }
             Err(fault) => {
                 self.sender.heed(&fault);
@@ -233,11 +237,15 @@ impl Roundtrip {
         rec.within(PARTING, session.close(&rec)).await.ok();
     }
 
-    /// Nothing was sent: a view that is down fails all the same, one that is well is not judged.
+    /// Nothing was sent: a view that is down fails all the same, one that is well is not judged. A session that only
+    /// seems well shows it by the look that is asked for here.
     fn settle_unsent(&self, views: Vec<LaneRun>) {
         for run in views {
             let view = self.trip.views.iter().position(|protocol| *protocol == run.lane.protocol);
             let fault = view.and_then(|view| self.views[view].fault());
+            if let (None, Some(view)) = (&fault, view) {
+                self.views[view].due(tokio::time::Instant::now(), None);
+            }
             run.settle(match fault {
                 Some(fault) => Verdict::Failed((*fault).clone()),
                 None => Verdict::NotJudged(Why::Unjudged),

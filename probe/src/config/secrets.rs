@@ -14,30 +14,46 @@ impl SecretSource {
     ///
     /// # Errors
     /// What is wrong with the file, by name and without its content.
-    pub fn read(&self) -> Result<Secret, String> {
+    pub fn read(&self) -> Result<Secret, Unread> {
         match self {
             Self::Inline(secret) => Ok(secret.clone()),
-            Self::File(path) => read_text(path).map(|text| Secret::new(&text)),
+            Self::File(path) => read_file(path).map(|text| Secret::new(&text)),
         }
     }
 }
 
+/// Why a file was not read.
+#[derive(Debug)]
+pub struct Unread {
+    pub words: String,
+    /// The process has no file descriptors left: the file may be well.
+    pub no_descriptor: bool,
+}
+
 /// A small file with a text in it, one newline at its end cut; tells what is wrong without the content.
 pub fn read_text(path: &Path) -> Result<String, String> {
+    read_file(path).map_err(|unread| unread.words)
+}
+
+fn read_file(path: &Path) -> Result<String, Unread> {
     let name = path.display();
-    let open = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("the file {name}, which is not there"),
-        _ => format!("the file {name}, which cannot be read ({error})"),
+    let wrong = |what: &str| Err(Unread { words: format!("the file {name}, {what}"), no_descriptor: false });
+    let open = |error: std::io::Error| Unread {
+        words: match error.kind() {
+            std::io::ErrorKind::NotFound => format!("the file {name}, which is not there"),
+            _ => format!("the file {name}, which cannot be read ({error})"),
+        },
+        no_descriptor: matches!(error.raw_os_error(), Some(23 | 24)),
     };
     let mut bytes = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
         .map_err(open)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(format!("the file {name}, which is larger than 64 KiB"));
+        return wrong("which is larger than 64 KiB");
     }
     let Ok(mut text) = String::from_utf8(bytes) else {
-        return Err(format!("the file {name}, which is not text in UTF-8"));
+        return wrong("which is not text in UTF-8");
     };
     if text.ends_with('\n') {
         text.pop();
@@ -46,7 +62,7 @@ pub fn read_text(path: &Path) -> Result<String, String> {
         }
     }
     if text.is_empty() {
-        return Err(format!("the file {name}, which is empty"));
+        return wrong("which is empty");
     }
     Ok(text)
 }
@@ -60,14 +76,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
         let source = SecretSource::File(path.clone());
-        assert!(source.read().unwrap_err().ends_with("which is not there"));
+        assert!(source.read().unwrap_err().words.ends_with("which is not there"));
         std::fs::write(&path, "one\n\n").unwrap();
         assert_eq!(source.read().unwrap().expose(), "one\n");
         std::fs::write(&path, "two\r\n").unwrap();
         assert_eq!(source.read().unwrap().expose(), "two");
         std::fs::write(&path, "\n").unwrap();
-        assert!(source.read().unwrap_err().ends_with("which is empty"));
+        assert!(source.read().unwrap_err().words.ends_with("which is empty"));
         std::fs::write(&path, b"\xff\xfe").unwrap();
-        assert!(source.read().unwrap_err().ends_with("which is not text in UTF-8"));
+        assert!(source.read().unwrap_err().words.ends_with("which is not text in UTF-8"));
     }
 }

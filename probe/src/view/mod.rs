@@ -50,6 +50,15 @@ pub enum Told {
     Report { token: Token, about: About },
 }
 
+/// What the holder of a lease hears of.
+#[derive(Clone, Copy, Debug)]
+pub struct Hears {
+    /// Messages of this check, hashed.
+    pub check: u32,
+    pub part: Part,
+    pub index: ViewIndex,
+}
+
 /// What a check awaits in a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -58,12 +67,12 @@ pub enum Part {
 }
 
 enum Order {
-    Lease { id: u64, check: u32, part: Part, index: ViewIndex, to: mpsc::UnboundedSender<(ViewIndex, Told)> },
+    Lease { id: u64, hears: Hears, to: mpsc::UnboundedSender<(ViewIndex, Told)> },
     Release(u64),
     Expect(Id),
     Accepted(Id, Instant),
     Forget(Id),
-    Due(Instant),
+    Due(Instant, Option<Id>),
     Delete(Id),
 }
 
@@ -96,15 +105,13 @@ impl Views {
     }
 
     /// A lease on the view of that mailbox through that protocol; opened when it is the first. A reload that makes the
-    /// account anew makes the view anew. `index` comes back with all that is told.
+    /// account anew makes the view anew. What is told goes to `to`, with the index that the check gives it.
     pub fn lease(
         &self,
         context: &Arc<Context>,
         account: &Arc<Account>,
         protocol: Protocol,
-        check: u32,
-        part: Part,
-        index: ViewIndex,
+        hears: Hears,
         to: mpsc::UnboundedSender<(ViewIndex, Told)>,
     ) -> View {
         let key = (Arc::clone(&account.mailbox.name), protocol);
@@ -117,7 +124,7 @@ impl Views {
             shared
         });
         let id = shared.next_lease.fetch_add(1, Ordering::Relaxed);
-        shared.order(Order::Lease { id, check, part, index, to });
+        shared.order(Order::Lease { id, hears, to });
         View { shared, id }
     }
 
@@ -172,9 +179,10 @@ impl View {
         self.shared.order(Order::Forget(id));
     }
 
-    /// A thorough look, junk included, is needed that begins at that time or soon after.
-    pub fn due(&self, at: Instant) {
-        self.shared.order(Order::Due(at));
+    /// A thorough look, junk included, is needed that begins at that time or soon after; for a message as long as it
+    /// is awaited, or (`None`) in any case.
+    pub fn due(&self, at: Instant, id: Option<Id>) {
+        self.shared.order(Order::Due(at, id));
     }
 
     /// Delete this message, every copy that this view has seen.

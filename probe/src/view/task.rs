@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::items::{Found, Items};
 use super::pace::{Manner, Pace};
-use super::{Context, Order, Part, Shared, Told, Views};
+use super::{Context, Hears, Order, Part, Shared, Told, Views};
 use crate::account::Account;
-use crate::catalogue::{Protocol, Reason, Role};
+use crate::catalogue::{Protocol, Reason, Role, Step};
 use crate::clock;
 use crate::message::token::{Id, Token};
 use crate::message::tracker::{Sighting, ViewIndex};
@@ -29,6 +29,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5 * 60);
 const MISSED_AFTER: Duration = Duration::from_millis(1500);
 /// Without a new sign of it, a rival is thought to be gone.
 const RIVAL_FOR: Duration = Duration::from_secs(10 * 60);
+/// After the server refused to delete, it is asked again after this.
+const DELETE_AGAIN: Duration = Duration::from_secs(30);
+/// Leaving after a visit may take so long.
+const PARTING: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Whether a view through this protocol keeps its session.
@@ -37,9 +41,7 @@ pub(super) fn keeps(protocol: Protocol) -> bool {
 }
 
 struct Lease {
-    check: u32,
-    part: Part,
-    index: ViewIndex,
+    hears: Hears,
     to: mpsc::UnboundedSender<(ViewIndex, Told)>,
 }
 
@@ -60,6 +62,8 @@ struct Task {
     memory: Memory,
     folders: Vec<Folder>,
     sweep_at: Instant,
+    /// Nothing is deleted before: the server refused it.
+    delete_from: Instant,
     rival_until: Option<Instant>,
     total: Option<u64>,
     turn: u32,
@@ -109,6 +113,7 @@ pub(super) fn spawn(
         memory: Memory::default(),
         folders: Vec::new(),
         sweep_at: Instant::now(),
+        delete_from: Instant::now(),
         rival_until: None,
         total: None,
         turn: 0,
@@ -133,6 +138,10 @@ impl Task {
                     backoff = Duration::from_secs(1);
                     self.ended(None);
                 }
+                // What the server refused to delete is a matter of its own: the session is opened anew, and judged by nobody.
+                End::Failed(fault) if fault.step == Some(Step::Cleanup) && is_refused(&fault) => {
+                    self.ended(None);
+                }
                 End::Failed(fault) => {
                     let was_up = matches!(&*self.state.borrow(), ViewState::Up { .. });
                     if was_up {
@@ -145,7 +154,8 @@ impl Task {
                     self.items.forget();
                     self.memory = Memory::default();
                     let again = Instant::now() + backoff;
-                    self.set_state(ViewState::Down { fault: Arc::new(fault), again });
+                    let fault = Arc::new(if was_up { self.lost(fault) } else { fault });
+                    self.set_state(ViewState::Down { fault, again });
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);
                     if !self.rest_until(again).await {
                         return;
@@ -208,7 +218,7 @@ impl Task {
                 if now >= renew_at {
                     return Ok(Some(End::Planned));
                 }
-                let next = self.pace.next(now, !self.awaited.is_empty());
+                let next = self.pace.next(now, &self.awaited);
                 if told || next.is_some_and(|next| next <= now) {
                     let unsaid = !told && waited >= MISSED_AFTER && manner == Manner::Told;
                     (told, waited) = (false, Duration::ZERO);
@@ -237,11 +247,11 @@ impl Task {
         loop {
             self.take_orders_at(Manner::Visiting);
             let now = Instant::now();
-            let deletes = !self.items.to_delete().is_empty();
+            let deletes = now >= self.delete_from && !self.items.to_delete().is_empty();
             if self.is_done() && !deletes {
                 return End::Done;
             }
-            let next = self.pace.next(now, !self.awaited.is_empty());
+            let next = self.pace.next(now, &self.awaited);
             let is_first = !matches!(&*self.state.borrow(), ViewState::Up { .. });
             let sweeps = now >= self.sweep_at && !self.views.sweeps_elsewhere(&self.seat);
             if is_first || deletes || sweeps || next.is_some_and(|next| next <= now) {
@@ -275,7 +285,14 @@ impl Task {
             self.sweep_at = Instant::now() + SWEEP_EVERY;
             self.tidy(inbox, rec).await?;
         }
-        session.close(rec).await
+        // What was seen is told: how the visit ends is no part of it, but for the deletions that stand or fall with it.
+        if let Err(fault) = rec.within(PARTING, session.close(rec)).await
+            && fault.step == Some(Step::Cleanup)
+        {
+            self.not_deleted(&fault);
+            self.memory = Memory::default();
+        }
+        Ok(())
     }
 
     /// Looks into the inbox, and into the junk folder where something is late.
@@ -315,12 +332,13 @@ impl Task {
             self.awaited.remove(&sighting.token.id());
         }
         let ends_look = folder == Folder::Inbox;
-        for lease in self.leases.values().filter(|lease| lease.part == Part::Receiver) {
-            let mine: Vec<_> = sightings.iter().filter(|s| s.token.check == lease.check).cloned().collect();
+        for lease in self.leases.values().filter(|lease| lease.hears.part == Part::Receiver) {
+            let mine: Vec<_> =
+                sightings.iter().filter(|s| s.token.check == lease.hears.check).cloned().collect();
             // Junk alone proves no absence; the look at the inbox that follows does.
             let began = ends_look.then_some(began);
             if ends_look || !mine.is_empty() {
-                lease.to.send((lease.index, Told::Looked { began, sightings: mine })).ok();
+                lease.to.send((lease.hears.index, Told::Looked { began, sightings: mine })).ok();
             }
         }
         if ends_look && total.is_some() && total != self.total {
@@ -355,9 +373,12 @@ impl Task {
             Found::Own(sighting) => sightings.push(sighting),
             Found::Rival => self.rival(),
             Found::Report(token, about) => {
-                for lease in self.leases.values().filter(|l| l.part == Part::Sender && l.check == token.check)
+                for lease in self
+                    .leases
+                    .values()
+                    .filter(|l| l.hears.part == Part::Sender && l.hears.check == token.check)
                 {
-                    lease.to.send((lease.index, Told::Report { token, about: about.clone() })).ok();
+                    lease.to.send((lease.hears.index, Told::Report { token, about: about.clone() })).ok();
                 }
             }
         }
@@ -383,6 +404,9 @@ impl Task {
         if Instant::now() >= self.sweep_at {
             self.sweep_folders(inbox, rec).await?;
         }
+        if Instant::now() < self.delete_from {
+            return Ok(());
+        }
         let ids = self.items.to_delete();
         if !ids.is_empty() {
             self.delete(inbox, &ids, rec).await?;
@@ -391,7 +415,7 @@ impl Task {
             return Ok(());
         }
         let leases: Vec<_> =
-            self.leases.values().filter(|l| l.part == Part::Receiver).map(|l| l.check).collect();
+            self.leases.values().filter(|l| l.hears.part == Part::Receiver).map(|l| l.hears.check).collect();
         let (ready, next) = self
             .items
             .to_sweep(&self.context.identity, clock::wall(), |token: &Token| leases.contains(&token.check));
@@ -419,13 +443,12 @@ impl Task {
                 self.items.gone(ids);
                 if gone < ids.len() {
                     // Somebody else's doing, or it is there under another name.
-                    self.pace.due(Instant::now());
+                    self.pace.due(Instant::now(), None);
                 }
                 Ok(gone)
             }
             Err(fault) => {
-                let seat = self.seat.clone();
-                self.tell(&Event::CleanupFailed { seat, role: Role::View, fault: fault.clone() });
+                self.not_deleted(&fault);
                 if fault.reason != Reason::CleanupFailed {
                     return Err(fault);
                 }
@@ -434,6 +457,21 @@ impl Task {
                 Ok(0)
             }
         }
+    }
+
+    fn not_deleted(&mut self, fault: &Fault) {
+        let mut fault = fault.clone();
+        if is_refused(&fault) {
+            fault.reason = Reason::CleanupFailed;
+            self.delete_from = Instant::now() + DELETE_AGAIN;
+        }
+        self.tell(&Event::CleanupFailed { seat: self.seat.clone(), role: Role::View, fault });
+    }
+
+    /// A kept session that was up and ended without a word. Until it is back, that is what its lanes are told.
+    fn lost(&self, fault: Fault) -> Fault {
+        let is_lost = keeps(self.seat.protocol) && fault.reason == Reason::ConnectionDropped;
+        if is_lost { Fault { reason: Reason::SessionLost, ..fault } } else { fault }
     }
 
     async fn sweep_folders(&mut self, inbox: &mut dyn Inbox, rec: &Recorder) -> Result<(), Fault> {
@@ -477,14 +515,14 @@ impl Task {
 
     fn take(&mut self, order: Order, manner: Manner) {
         match order {
-            Order::Lease { id, check, part, index, to } => {
+            Order::Lease { id, hears, to } => {
                 self.began = true;
                 let sightings: Vec<_> =
-                    self.items.own().filter(|s| s.token.check == check).cloned().collect();
-                if part == Part::Receiver && !sightings.is_empty() {
-                    to.send((index, Told::Looked { began: None, sightings })).ok();
+                    self.items.own().filter(|s| s.token.check == hears.check).cloned().collect();
+                if hears.part == Part::Receiver && !sightings.is_empty() {
+                    to.send((hears.index, Told::Looked { began: None, sightings })).ok();
                 }
-                self.leases.insert(id, Lease { check, part, index, to });
+                self.leases.insert(id, Lease { hears, to });
             }
             Order::Release(id) => drop(self.leases.remove(&id)),
             Order::Expect(id) => drop(self.awaited.insert(id, None)),
@@ -496,7 +534,7 @@ impl Task {
                 }
             }
             Order::Forget(id) => drop(self.awaited.remove(&id)),
-            Order::Due(at) => self.pace.due(at),
+            Order::Due(at, id) => self.pace.due(at, id),
             Order::Delete(id) => {
                 self.awaited.remove(&id);
                 self.items.delete(id);
@@ -551,6 +589,12 @@ impl Task {
 async fn close(session: Box<dyn Session>) {
     let rec = Recorder::default();
     rec.within(Duration::from_secs(5), session.close(&rec)).await.ok();
+}
+
+/// The server answered, and the answer was no.
+fn is_refused(fault: &Fault) -> bool {
+    fault.reason == Reason::CleanupFailed
+        || ["NO", "BAD", "-ERR"].iter().any(|word| fault.server_code.as_str().starts_with(word))
 }
 
 /// Servers end old sessions, and those of a shutdown in an orderly way, by BYE.

@@ -118,6 +118,8 @@ pub enum Fault {
     BadTag,
     /// SELECT INBOX is refused.
     NoToSelect,
+    /// Deleting is refused: STORE and EXPUNGE are answered NO.
+    NoDelete,
     /// Untagged responses of unknown kinds come between the answers; a good client does not mind.
     UnknownUntagged,
 }
@@ -185,6 +187,7 @@ pub const FAULTS: &[FaultInfo] = &[
     row("flood", "", ANY, "answers never end"),
     row("bad-tag", "", ANY, "answers break the protocol"),
     row("no-to-select", "", IMAP, "SELECT INBOX is refused"),
+    row("no-delete", "", IMAP, "STORE and EXPUNGE are refused"),
     row("unknown-untagged", "", IMAP, "untagged responses of unknown kinds come between the answers"),
 ];
 
@@ -262,6 +265,7 @@ impl Fault {
             Self::Flood,
             Self::BadTag,
             Self::NoToSelect,
+            Self::NoDelete,
             Self::UnknownUntagged,
         ];
         simple.into_iter().find(|fault| fault.name() == name)
@@ -305,6 +309,7 @@ impl Fault {
             Self::Flood => "flood",
             Self::BadTag => "bad-tag",
             Self::NoToSelect => "no-to-select",
+            Self::NoDelete => "no-delete",
             Self::UnknownUntagged => "unknown-untagged",
         }
     }

@@ -89,6 +89,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("imap", "bad-tag", "OK, WRONG tag, gave up", "0 0 1"),
     ("pop3", "bad-tag", "+OK, neither +OK nor -ERR", "0 0 1"),
     ("imap", "no-to-select", "OK, OK, OK, OK, OK, NO [NONEXISTENT], no IDLE, OK, (MESSAGES 2), bye, OK", "0 0 2"),
+    ("imap", "no-delete", "OK, OK, OK, OK, OK, OK [READ-WRITE], 2 EXISTS, OK, (MESSAGES 2), bye, OK", "0 0 2"),
     ("imap", "unknown-untagged", "OK, OK, OK, OK, OK, OK [READ-WRITE], 2 EXISTS, OK, (MESSAGES 2), bye, OK", "0 0 2"),
 ];
 

@@ -43,6 +43,7 @@ impl Roundtrip {
         };
         for view in &self.views {
             view.accepted(id, at);
+            view.due(at + self.trip.late_after, Some(id));
         }
         self.perform(acts);
         self.changed.notify_one();
@@ -99,7 +100,7 @@ impl Roundtrip {
                     self.perform(acts);
                 }
                 None if self.state().tracker.deadline(index).is_some_and(|deadline| deadline <= now) => {
-                    view.due(now);
+                    view.due(now, None);
                 }
                 None => {}
             }
@@ -162,8 +163,13 @@ impl Roundtrip {
             self.sinks().tell(&Event::Message { lane: Arc::clone(lane), judged });
         }
         match judged {
-            // It may have come back, and where the server does not tell of new mail nobody has seen it.
-            Judged::Late => self.reports.iter().for_each(|reports| reports.due(Instant::now())),
+            Judged::Late => {
+                // Another look when it would be lost.
+                let wait = self.trip.lost_after.saturating_sub(self.trip.late_after);
+                self.views[view].due(Instant::now() + wait, Some(id));
+                // It may have come back, and where the server does not tell of new mail nobody has seen it.
+                self.reports.iter().for_each(|reports| reports.due(Instant::now(), None));
+            }
             Judged::Lost => self.tell_loss(view, id),
             _ => {}
         }

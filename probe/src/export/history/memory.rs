@@ -149,8 +149,10 @@ impl LaneMemory {
         view.last_success = self.last_success.map(Stamp::new);
         if let Shown::Failing(failing) = shown {
             let mut failure = FailureView::of(failing.step, failing.reason, failing.code);
-            // During a pause the words are those of the refusal that it came from.
-            if let Some(fault) = self.newest_fault().filter(|_| failing.reason != Reason::Overrun) {
+            // During a pause the words are those of the refusal that it came from; slots that were missed have none.
+            let is_its =
+                |fault: &&Fault| failing.reason != Reason::Overrun || fault.reason == Reason::Overrun;
+            if let Some(fault) = self.newest_fault().filter(is_its) {
                 failure.server_code = fault.server_code.to_string();
                 failure.server_text = fault.said.to_string();
             }

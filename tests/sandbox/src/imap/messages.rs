@@ -9,12 +9,14 @@ use super::{
     view::View,
 };
 use crate::{
+    fault::Fault,
     listener::Conn,
     store::{Flags, MAX_MESSAGE},
 };
 
 const NO_MAILBOX: &str = "NO [TRYCREATE] No such mailbox";
 const READ_ONLY: &str = "NO [READ-ONLY] The mailbox is read-only";
+const NO_DELETE: &str = "NO Nothing may be deleted here";
 
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
@@ -104,6 +106,9 @@ pub(super) fn store(
     cursor.end()?;
     if view.read_only {
         return Ok(READ_ONLY.to_owned());
+    }
+    if conn.has(&Fault::NoDelete) {
+        return Ok(NO_DELETE.to_owned());
     }
     for index in view.indexes(&set, by_uid) {
         view.change(&mut conn.shared.store.lock(), index, |now| match sign {
@@ -196,6 +201,9 @@ pub(super) fn expunge(conn: &Conn, view: &View, cursor: &mut Cursor<'_>, by_uid:
     cursor.end()?;
     if view.read_only {
         return Ok(READ_ONLY.to_owned());
+    }
+    if conn.has(&Fault::NoDelete) {
+        return Ok(NO_DELETE.to_owned());
     }
     // The client is told of each message when the session looks at the mailbox, before the tagged line.
     view.expunge(&mut conn.shared.store.lock(), set.as_ref());

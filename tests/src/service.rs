@@ -1,0 +1,83 @@
+//! The sandbox on a thread of its own, for tests that are not async.
+
+use mailprobe_sandbox::{Fault, Listener, Options, Protocol, Sandbox};
+use tokio::sync::oneshot;
+
+use crate::scene::{PASSWORD, Scene};
+
+/// An embedded mail service with the users `alice` and `bob`. Dropped, it is closed.
+pub struct Service {
+    sandbox: Sandbox,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self::start()
+    }
+}
+
+impl Service {
+    pub fn start() -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let (started, starting) = std::sync::mpsc::channel();
+        // One thread for all of it: what one command changes, another sees as a whole.
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                let sandbox = Sandbox::start(Options::default()).await.expect("a sandbox");
+                started.send(sandbox).ok();
+                stopped.await.ok();
+            });
+        });
+        let sandbox = starting.recv().expect("a sandbox");
+        for user in ["alice", "bob"] {
+            sandbox.add_user(user, PASSWORD);
+        }
+        Self { sandbox, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Switches a fault on, or, with `None`, off.
+    pub fn fault(&self, protocol: Protocol, fault: Option<Fault>) {
+        self.sandbox.set_fault(protocol, fault);
+    }
+
+    /// A mail service's body: smtp, imap and pop3 over implicit TLS, its authority trusted.
+    pub fn body(&self, scene: &Scene) -> String {
+        let at = |listener| self.sandbox.address(listener);
+        let smtp = at(Listener::Submissions);
+        let ca = scene.file(&format!("ca-{}.pem", smtp.port()), &self.sandbox.ca_pem());
+        format!(
+            "smtp: {{ address: \"{smtp}\", tls: implicit }}, imap: {{ address: \"{}\", tls: implicit }}, \
+             pop3: {{ address: \"{}\", tls: implicit }}, tls: {{ ca_file: \"{ca}\" }}",
+            at(Listener::Imaps),
+            at(Listener::Pop3s),
+        )
+    }
+
+    /// The mail service NAME, with the mailboxes NAME-alice and NAME-bob.
+    pub fn add_to(&self, scene: &mut Scene, name: &str) {
+        let body = self.body(scene);
+        scene.mail_service(name, &body);
+        for user in ["alice", "bob"] {
+            scene.mailbox(&format!("{name}-{user}"), name, &format!("{user}@sandbox.test"));
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            stop.send(()).ok();
+        }
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
