@@ -203,8 +203,7 @@ impl Roundtrip {
                 send.settle(Verdict::Good);
             }
             Ok(Submitted::Unknown(fault)) => {
-                self.sender.sent(self.is_outside());
-                self.sinks().tell(&Event::Sent { lane, unknown: true });
+                self.sent_perhaps(send.slot);
                 pending.accepted(tokio::time::Instant::now(), false, letter(Said::default()));
                 let step = fault.step.or(Some(Step::Data));
                 send.settle(Verdict::Failed(Fault { reason: Reason::SubmissionUnknown, step, ..fault }));
@@ -214,6 +213,16 @@ impl Roundtrip {
                 pending.refused();
                 send.settle(Verdict::Failed(fault));
             }
+        }
+    }
+
+    /// Handed over, and never answered.
+    fn sent_perhaps(&self, slot: u32) {
+        self.sender.sent(self.is_outside());
+        let send = Some(self.submits_by(slot));
+        let lane = self.lanes.iter().find(|lane| lane.role == Role::Send && lane.send == send);
+        if let Some(lane) = lane {
+            self.sinks().tell(&Event::Sent { lane: Arc::clone(lane), unknown: true });
         }
     }
 

@@ -69,6 +69,7 @@ impl Drop for Pending<'_> {
         }
         if self.handed_over.load(Ordering::Relaxed) {
             // The deadline passed while the answer was awaited.
+            self.check.sent_perhaps(self.id.slot);
             let letter = Letter { message_id: String::new(), accepted: Said::default(), at: clock::wall() };
             self.follow(Instant::now(), false, letter);
         } else {
