@@ -159,9 +159,26 @@ fn says(text: &str, any_of: &[&str]) -> bool {
     any_of.iter().any(|words| text.contains(words))
 }
 
+/// A server that counts failures is about to lock the account, or has: that is a refusal, whatever its number says.
+const TOO_MANY_FAILURES: &[&str] = &[
+    "too many login",
+    "too many failed",
+    "too many authentication",
+    "too many auth",
+    "too many attempts",
+    "too many invalid",
+];
+
+/// The server's words tell of too many sessions.
+fn says_too_many_sessions(text: &str) -> bool {
+    says(text, &["too many", "maximum number of", "connection limit", "concurrent"])
+        && !says(text, TOO_MANY_FAILURES)
+}
+
 /// What words of a refused sign-in tell beyond "no"; the protocols' codes go before this.
 fn refusal_by_words(text: &str, otherwise: Reason) -> Reason {
     const TABLE: &[(&[&str], Reason)] = &[
+        (TOO_MANY_FAILURES, Reason::AccountLocked),
         (&["locked", "account is disabled", "account disabled", "user disabled"], Reason::AccountLocked),
         (&["password has expired", "password expired", "must change"], Reason::PasswordExpired),
         (&["token expired", "token has expired", "lifetime validation failed"], Reason::TokenExpired),

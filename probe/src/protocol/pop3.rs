@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     Folder, Inbox, Item, ItemId, Looked, Memory, Proof, Session, SignIn, Woken, note_greeting,
-    refusal_by_words, says,
+    refusal_by_words, says, says_too_many_sessions,
 };
 use crate::auth::sasl::{Credential, Exchange};
 use crate::catalogue::{Reason, Step};
@@ -309,11 +309,7 @@ fn reason(code: &str, text: &str, stage: Stage) -> Reason {
         ("SYS/TEMP" | "SYS/PERM", Stage::Auth { .. }) => Reason::SignInUnavailable,
         ("SYS/TEMP", _) => Reason::ServerUnavailable,
         ("AUTH", Stage::Auth { otherwise }) => refusal_by_words(text, otherwise),
-        _ if says(
-            text,
-            &["too many", "maximum number of", "connection limit", "lock held", "already locked"],
-        ) =>
-        {
+        _ if says_too_many_sessions(text) || says(text, &["lock held", "already locked"]) => {
             Reason::TooManySessions
         }
         (_, Stage::Auth { otherwise }) => refusal_by_words(text, otherwise),

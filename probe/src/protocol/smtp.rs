@@ -2,7 +2,9 @@
 
 use tokio::time::Instant;
 
-use super::{Proof, Session, SignIn, Submit, Submitted, note_greeting, refusal_by_words, says};
+use super::{
+    Proof, Session, SignIn, Submit, Submitted, note_greeting, refusal_by_words, says, says_too_many_sessions,
+};
 use crate::auth::sasl::{Credential, Exchange};
 use crate::catalogue::{Reason, Step};
 use crate::config::plan::{Endpoint, TlsMode};
@@ -446,7 +448,7 @@ impl Reply {
         match (self.code, detail) {
             (_, "7.30" | "7.139") => Reason::BlockedByPolicy,
             (432, _) => Reason::PasswordExpired,
-            (400..500, _) => Reason::SignInUnavailable,
+            (400..500, _) => refusal_by_words(&self.text, Reason::SignInUnavailable),
             (525, _) => Reason::AccountLocked,
             (500 | 502..=504 | 530 | 534 | 538, _) => {
                 refusal_by_words(&self.text, Reason::MechanismUnavailable)
@@ -457,7 +459,7 @@ impl Reply {
     }
 
     fn says_too_many(&self) -> bool {
-        says(&self.text, &["too many", "maximum number of", "connection limit", "concurrent"])
+        says_too_many_sessions(&self.text)
     }
 }
 
@@ -506,6 +508,7 @@ mod tests {
             ),
             (PASSWORD, "454 4.7.0 Temporary authentication failure", Reason::SignInUnavailable),
             (PASSWORD, "535 5.7.8 Temporary failure, try again later", Reason::SignInUnavailable),
+            (PASSWORD, "421 4.7.0 Too many login failures", Reason::AccountLocked),
             (PASSWORD, "504 5.5.4 mechanism not known", Reason::MechanismUnavailable),
             (PASSWORD, "534 5.7.9 too weak", Reason::MechanismUnavailable),
             (PASSWORD, "432 4.7.12 a password transition is needed", Reason::PasswordExpired),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Inbox, Proof, Session, SignIn, note_greeting, refusal_by_words, says};
+use super::{Inbox, Proof, Session, SignIn, note_greeting, refusal_by_words, says, says_too_many_sessions};
 use crate::auth::sasl::{Credential, Exchange};
 use crate::catalogue::{Reason, Step};
 use crate::config::plan::{Endpoint, Mechanism, TlsMode};
@@ -337,9 +337,7 @@ impl Imap {
 fn bye(state: &State) -> Fault {
     let reason = match state.code_word().as_str() {
         "LIMIT" => Reason::TooManySessions,
-        _ if says(&state.text, &["too many", "maximum number of", "connection limit"]) => {
-            Reason::TooManySessions
-        }
+        _ if says_too_many_sessions(&state.text) => Reason::TooManySessions,
         _ => Reason::ServerUnavailable,
     };
     Fault::new(reason, &state.words()).coded("BYE")
@@ -378,9 +376,7 @@ impl State {
             ("THROTTLED", _) => Reason::Throttled,
             ("UNAVAILABLE" | "INUSE", _) => Reason::MailboxOffline,
             ("NONEXISTENT", _) => Reason::FolderMissing,
-            _ if says(&self.text, &["too many", "maximum number of", "limit exceeded"]) => {
-                Reason::TooManySessions
-            }
+            _ if says_too_many_sessions(&self.text) => Reason::TooManySessions,
             // Exchange, when the mailbox's store does not answer.
             _ if says(&self.text, &["authenticated but not connected"]) => Reason::MailboxOffline,
             (_, Stage::Auth { otherwise }) if self.word == Word::No => {
@@ -457,6 +453,7 @@ mod tests {
             (auth, Word::No, "", "LOGIN failed.", Reason::CredentialsRejected),
             (auth, Word::No, "UNAVAILABLE", "Temporary authentication failure.", Reason::SignInUnavailable),
             (auth, Word::No, "", "Temporary failure", Reason::SignInUnavailable),
+            (auth, Word::No, "", "Too many login failures", Reason::AccountLocked),
             (auth, Word::No, "EXPIRED", "", Reason::PasswordExpired),
             (auth, Word::No, "CONTACTADMIN", "", Reason::MailboxDisabled),
             (auth, Word::No, "LIMIT", "", Reason::TooManySessions),
