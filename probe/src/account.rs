@@ -128,11 +128,11 @@ impl Account {
     ) -> Result<Box<dyn Session>, Fault> {
         let credential = self.credential()?;
         // Waiting for the turn is no step of the server's.
-        let pass = self.gate.enter(protocol, &credential.secret).await?;
+        let pass = self.gate.enter(protocol, &credential.secret, self.slot).await?;
         let result = rec.time(Step::Auth, session.sign_in(&credential)).await;
         match &result {
             Ok(()) => pass.accepted(),
-            Err(fault) => pass.failed(fault, self.slot),
+            Err(fault) => pass.failed(fault),
         }
         self.tell_pause();
         if let Err(fault) = &result {

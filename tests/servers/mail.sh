@@ -173,6 +173,8 @@ enable_long_queue_ids = yes
 minimal_backoff_time = 1s
 maximal_backoff_time = 2s
 queue_run_delay = 1s
+# A server that ended early, by our order or because Dovecot was away, is started again at once.
+service_throttle_time = 1s
 # No throttles.
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
@@ -422,36 +424,45 @@ down() {
 
 # ---- faults ---------------------------------------------------------------------------------------------------------
 
-reload_postfix() {
-  # Sessions that are open end in their own time, new ones see the new settings. Done when the queue manager and the resolver
-  # that know the old settings are gone; Postfix starts the next ones itself.
-  local old pid
-  old=()
+renew() { # COMMAND…: ends the processes of Postfix with these names; the next ones see the new settings
+  # Not `reload`: with a queue that is tried again each second, Postfix's master can wait for ever for its own postlogd.
+  local old=() pid
   for pid in $(children "$PF_PID"); do
-    case $(cat "/proc/$pid/comm" 2>/dev/null || true) in qmgr | trivial-rewrite | error | pipe) old+=("$pid") ;; esac
+    case " $* " in *" $(cat "/proc/$pid/comm" 2>/dev/null || true) "*) old+=("$pid") ;; esac
   done
+  kill -TERM "${old[@]}" 2>/dev/null || true
+  until_true 50 all_gone "${old[@]}" || { log_tail; die "Postfix's $* did not end within 5 s"; }
+}
+
+renew_delivery() { renew qmgr trivial-rewrite error pipe; }
+
+renew_smtpd() {
+  # Sessions that are open end in their own time.
+  local pid
   read -r pid <"$PF_PID"
   kill -HUP "${pid// /}"
-  until_true 3 all_gone "${old[@]}" || kill -TERM "${old[@]}" 2>/dev/null || true
-  until_true 50 all_gone "${old[@]}" || { log_tail; die "Postfix did not reload within 7 s"; }
 }
 
 queued() { find "$PF/queue"/{incoming,active,deferred,hold,maildrop} -type f 2>/dev/null | wc -l || true; }
 
-hold() { postconf -c "$PF" -e defer_transports=lmtp; reload_postfix; }
+hold() { postconf -c "$PF" -e defer_transports=lmtp; renew_delivery; }
+
+deliver() {
+  # What Postfix skipped as "still being delivered" it may leave for minutes, unless it is told.
+  delivered() { postqueue -c "$PF" -f; [ "$(queued)" = 0 ]; }
+  until_true 200 delivered || { log_tail; die "$(queued) messages are still queued after 20 s"; }
+}
 
 release() {
   postconf -c "$PF" -X defer_transports
-  reload_postfix
-  delivered() { postqueue -c "$PF" -f; [ "$(queued)" = 0 ]; }
-  until_true 200 delivered || { log_tail; die "$(queued) messages are still queued 20 s after release"; }
+  renew_delivery
+  deliver
 }
 
 with_user() { # FILE USER [LINE]: the line of USER in a texthash file, or none
   grep -v "^$2@" "$1" >"$1.new" || true
   [ -z "${3:-}" ] || echo "$2@probe.test $3" >>"$1.new"
   mv "$1.new" "$1"
-  reload_postfix
 }
 
 password() { # USER NEWPASSWORD
@@ -515,15 +526,15 @@ case $verb in
       exit 1
     fi
     ;;
-  start-dovecot) start_dovecot ;;
+  start-dovecot) start_dovecot; deliver ;;
   stop-dovecot) stop_dovecot ;;
   hold) hold ;;
   release) release ;;
   queue) queued ;;
-  bounce-on) with_user "$PF/bounce" "$3" "closed:" ;;
-  bounce-off) with_user "$PF/bounce" "$3" ;;
-  refuse-user) with_user "$PF/refuse" "$3" "550 5.7.1 refused, by order of the test" ;;
-  accept-user) with_user "$PF/refuse" "$3" ;;
+  bounce-on) with_user "$PF/bounce" "$3" "closed:"; renew_delivery ;;
+  bounce-off) with_user "$PF/bounce" "$3"; renew_delivery ;;
+  refuse-user) with_user "$PF/refuse" "$3" "550 5.7.1 refused, by order of the test"; renew_smtpd ;;
+  accept-user) with_user "$PF/refuse" "$3"; renew_smtpd ;;
   password) password "$3" "$4" ;;
   refusals) python3 "$here/books.py" refusals "$DIR" "$3" ;;
   sign-ins) python3 "$here/books.py" sign-ins "$DIR" "$3" ;;

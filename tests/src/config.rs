@@ -1,8 +1,6 @@
 //! The probe's configuration for a test. Where the keys below `auth` and below a mail service are named, they are named here only.
 
 use std::fmt::Write;
-use std::io::{BufRead, BufReader, Read, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use crate::testbed::{Port, Testbed, User};
@@ -16,8 +14,8 @@ pub enum Auth {
     Mechanism(&'static str),
     /// Another password.
     Wrong(String),
-    /// A token of that endpoint, by `xoauth2` or `oauthbearer`.
-    Token { endpoint: SocketAddr, mechanism: &'static str },
+    /// A token that Dovecot accepts for an hour, from a file, by `xoauth2` or `oauthbearer`.
+    Token(&'static str),
 }
 
 /// A configuration in the making.
@@ -27,6 +25,8 @@ pub struct Config {
     mail_service: String,
     mailboxes: String,
     checks: String,
+    /// Passwords and tokens: files beside the configuration, each with its text.
+    secrets: Vec<(String, String)>,
 }
 
 impl Config {
@@ -52,6 +52,7 @@ impl Config {
             mail_service: format!("mail_services:\n  real:\n{implicit}  real-starttls:\n{starttls}"),
             mailboxes: "mailboxes:\n".to_owned(),
             checks: "checks:\n".to_owned(),
+            secrets: Vec::new(),
         }
     }
 
@@ -69,18 +70,18 @@ impl Config {
     /// A mailbox of that mail service: `real` or `real-starttls`.
     pub fn mailbox_of(mut self, mail_service: &str, name: &str, user: &User, auth: &Auth) -> Self {
         let User { name: username, address, password } = user;
-        let by_password = |password: &str, more: &str| {
-            format!("{{ method: password, username: {username}, password: \"{password}\"{more} }}")
+        let (method, kind, secret, mechanism) = match auth {
+            Auth::Password => ("password", "password", password.clone(), None),
+            Auth::Mechanism(mechanism) => ("password", "password", password.clone(), Some(mechanism)),
+            Auth::Wrong(other) => ("password", "password", other.clone(), None),
+            Auth::Token(mechanism) => {
+                ("oauth2, flow: token_file", "token", Testbed::token(user, 3600), Some(mechanism))
+            }
         };
-        let auth = match auth {
-            Auth::Password => by_password(password, ""),
-            Auth::Mechanism(mechanism) => by_password(password, &format!(", mechanism: {mechanism}")),
-            Auth::Wrong(other) => by_password(other, ""),
-            Auth::Token { endpoint, mechanism } => format!(
-                "{{ method: oauth2, flow: client_credentials, username: {username}, mechanism: {mechanism}, \
-                 token_url: \"http://{endpoint}/{username}\", client_id: probe, client_secret: for-tests }}"
-            ),
-        };
+        let mechanisms = mechanism.map(|it| format!(", mechanisms: [{it}]")).unwrap_or_default();
+        let auth =
+            format!("{{ method: {method}, username: {username}, {kind}_file: secret-{name}{mechanisms} }}");
+        self.secrets.push((format!("secret-{name}"), secret));
         write!(
             self.mailboxes,
             "  {name}:\n    mail_service: {mail_service}\n    address: {address}\n    auth: {auth}\n"
@@ -95,11 +96,14 @@ impl Config {
         self
     }
 
-    /// The file's text. The fleet's key lies in `folder`; it is the same in all tests.
+    /// The file's text. The secrets and the fleet's key, which is the same in all tests, are written into `folder`.
     pub(crate) fn yaml(&self, folder: &Path) -> String {
         let key = folder.join("fleet-key");
         std::fs::write(&key, "bWFpbHByb2JlLXRlc3RzLWZsZWV0LWtleS0wMTIzNDU\n")
             .expect("the fleet's key is written");
+        for (name, secret) in &self.secrets {
+            std::fs::write(folder.join(name), format!("{secret}\n")).expect("a secret is written");
+        }
         format!(
             "{}listen: 127.0.0.1:0\nfleet_keys: {{ sign: \"{}\" }}\n{}{}{}",
             self.head,
@@ -109,54 +113,4 @@ impl Config {
             self.checks
         )
     }
-}
-
-/// A token endpoint of OAuth 2 that gives everybody what they ask for: the last part of the path is the user.
-pub struct TokenEndpoint {
-    address: SocketAddr,
-}
-
-impl TokenEndpoint {
-    /// Serves until the process ends.
-    pub fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = listener.local_addr().expect("the address of a listener");
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                std::thread::spawn(move || answer(&stream));
-            }
-        });
-        Self { address }
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-fn answer(stream: &std::net::TcpStream) -> Option<()> {
-    let mut from = BufReader::new(stream);
-    let mut line = String::new();
-    from.read_line(&mut line).ok()?;
-    let user = line.split(' ').nth(1)?.rsplit('/').next()?.to_owned();
-    let mut length = 0;
-    loop {
-        line.clear();
-        from.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().ok()?;
-        }
-    }
-    from.take(length).read_to_end(&mut Vec::new()).ok()?;
-    let user = User { name: user, address: String::new(), password: String::new() };
-    let token = Testbed::token(&user, 3600);
-    let body = format!("{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":3600}}");
-    let mut to = stream;
-    write!(
-        to,
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-    .ok()
 }

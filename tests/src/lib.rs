@@ -20,7 +20,7 @@ mod wait;
 pub use books::{books_agree, messages};
 pub use browser::Browser;
 pub use certificates::{Ca, Flaw};
-pub use config::{Auth, Config, TokenEndpoint};
+pub use config::{Auth, Config};
 pub use http::{Answer, get, request};
 pub use metrics::Metrics;
 pub use ports::{free_port, free_port_base};

@@ -35,6 +35,8 @@ pub const REVISION: &str = match option_env!("MAILPROBE_REVISION") {
 
 /// How long open sessions may take to close at the end.
 const PARTING: Duration = Duration::from_secs(10);
+/// HTTP answers at least so long after the books are closed, so that a last scrape sees them.
+const LAST_LOOK: Duration = Duration::from_millis(500);
 
 /// Where the configuration comes from, again at each reload.
 #[derive(Clone)]
@@ -222,7 +224,9 @@ impl App {
         self.world.stop().await;
         let tasks = self.world.tasks().clone();
         tasks.close();
-        if tokio::time::timeout(PARTING, tasks.wait()).await.is_err() {
+        let closing = tokio::time::timeout(PARTING, tasks.wait());
+        let (closed, ()) = tokio::join!(closing, tokio::time::sleep(LAST_LOOK));
+        if closed.is_err() {
             tracing::warn!("some sessions did not close in time");
         }
         tracing::info!("stopped");

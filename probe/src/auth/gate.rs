@@ -5,6 +5,8 @@
 //!   time over all protocols, and the first refusal pauses the credential.
 //! - After that, a refusal holds what was refused for one slot, and the second one pauses. If another protocol was
 //!   accepted since, only the refused protocol is held and paused, else the whole credential.
+//! - A sign-in that was begun and never answered may have been a refusal: until the credential is proven such attempts
+//!   by that protocol are spaced, one slot, two, four … ten minutes apart; meanwhile the fault stays what it was.
 //! - A changed secret ends every pause.
 
 use std::collections::HashMap;
@@ -14,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use crate::catalogue::{Protocol, Reason};
+use crate::catalogue::{Protocol, Reason, Step};
 use crate::outcome::Fault;
 use crate::secret::Secret;
 
@@ -33,6 +35,8 @@ struct State {
     /// Over all protocols, since the last acceptance.
     refusals: u8,
     until: Option<(Instant, Fault)>,
+    /// Attempts without an answer, over all protocols, since the last acceptance.
+    unanswered: u32,
     protocols: HashMap<Protocol, Door>,
 }
 
@@ -41,14 +45,21 @@ struct Door {
     refusals: u8,
     accepted: Option<Instant>,
     until: Option<(Instant, Fault)>,
+    /// After an attempt without an answer: until when there is no other, and what came of it.
+    spaced: Option<(Instant, Fault)>,
 }
 
-/// The right to one attempt. Dropped unused, nothing is known: the attempt may have been a refusal, and counts as none.
+/// The right to one attempt. Dropped unused (a deadline has passed), nothing is known: it may have been a refusal.
 pub struct Pass {
     gate: Arc<Gate>,
     protocol: Protocol,
+    /// How far apart two attempts must be.
+    slot: Duration,
+    answered: bool,
     _turn: Option<OwnedMutexGuard<()>>,
 }
+
+const LONGEST_SPACE: Duration = Duration::from_secs(10 * 60);
 
 impl Gate {
     pub fn new(pause: Duration) -> Arc<Self> {
@@ -59,11 +70,16 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for its turn, then grants one attempt with this secret.
+    /// Waits for its turn, then grants one attempt with this secret. `slot`: how far apart two attempts must be.
     ///
     /// # Errors
     /// `credential_paused`, with the words of the refusal that began the pause.
-    pub async fn enter(self: &Arc<Self>, protocol: Protocol, secret: &Secret) -> Result<Pass, Fault> {
+    pub async fn enter(
+        self: &Arc<Self>,
+        protocol: Protocol,
+        secret: &Secret,
+        slot: Duration,
+    ) -> Result<Pass, Fault> {
         self.learn(secret);
         let needs_turn = {
             let state = self.state();
@@ -79,7 +95,7 @@ impl Gate {
         } else {
             None
         };
-        Ok(Pass { gate: Arc::clone(self), protocol, _turn: turn })
+        Ok(Pass { gate: Arc::clone(self), protocol, slot, answered: false, _turn: turn })
     }
 
     /// # Errors
@@ -113,8 +129,20 @@ impl Gate {
         state.proven = true;
         state.refusals = 0;
         state.until = None;
+        state.unanswered = 0;
+        state.protocols.values_mut().for_each(|door| door.spaced = None);
         let door = state.protocols.entry(protocol).or_default();
         *door = Door { accepted: Some(Instant::now()), ..Door::default() };
+    }
+
+    fn unanswered(&self, protocol: Protocol, fault: &Fault, slot: Duration) {
+        let mut state = self.state();
+        if state.proven {
+            return;
+        }
+        let space = slot.saturating_mul(1 << state.unanswered.min(10)).min(LONGEST_SPACE);
+        state.unanswered += 1;
+        state.protocols.entry(protocol).or_default().spaced = Some((Instant::now() + space, fault.clone()));
     }
 
     fn refused(&self, protocol: Protocol, fault: &Fault, slot: Duration) {
@@ -149,7 +177,14 @@ impl State {
     }
 
     fn open(&self, protocol: Protocol) -> Result<(), Fault> {
-        let Some((until, refusal)) = self.held(protocol) else { return Ok(()) };
+        let now = Instant::now();
+        let Some((until, refusal)) = self.held(protocol) else {
+            // The other protocols go on: one that hangs says nothing of them.
+            return match self.protocols.get(&protocol).and_then(|door| door.spaced.as_ref()) {
+                Some((until, fault)) if *until > now => Err(fault.clone()),
+                _ => Ok(()),
+            };
+        };
         let left = until.duration_since(Instant::now()).as_secs();
         let words = format!("refused before ({refusal}); the next attempt is in {left} s");
         Err(Fault { code: refusal.code, ..Fault::new(Reason::CredentialPaused, &words) })
@@ -158,14 +193,29 @@ impl State {
 
 impl Pass {
     /// The server accepted.
-    pub fn accepted(self) {
+    pub fn accepted(mut self) {
+        self.answered = true;
         self.gate.accepted(self.protocol);
     }
 
-    /// The sign-in ended with a fault; only a refusal pauses. `slot`: how far apart two attempts must be.
-    pub fn failed(self, fault: &Fault, slot: Duration) {
-        if is_refusal(fault.reason) {
-            self.gate.refused(self.protocol, fault, slot);
+    /// The sign-in ended with a fault; only a refusal pauses.
+    pub fn failed(mut self, fault: &Fault) {
+        self.answered = true;
+        match fault.reason {
+            reason if is_refusal(reason) => self.gate.refused(self.protocol, fault, self.slot),
+            Reason::ConnectionDropped | Reason::ServerTimeout => {
+                self.gate.unanswered(self.protocol, fault, self.slot)
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if !self.answered {
+            let fault = Fault::new(Reason::ServerTimeout, "the sign-in was not answered").at(Step::Auth);
+            self.gate.unanswered(self.protocol, &fault, self.slot);
         }
     }
 }
@@ -196,11 +246,11 @@ mod tests {
 
     async fn attempt(gate: &Arc<Gate>, protocol: Protocol, well: bool) -> Result<(), Reason> {
         let secret = Secret::new("pw-of-the-test");
-        let pass = gate.enter(protocol, &secret).await.map_err(|fault| fault.reason)?;
+        let pass = gate.enter(protocol, &secret, SLOT).await.map_err(|fault| fault.reason)?;
         if well {
             pass.accepted()
         } else {
-            pass.failed(&refusal(), SLOT)
+            pass.failed(&refusal())
         }
         Ok(())
     }
@@ -251,7 +301,7 @@ mod tests {
     async fn a_changed_secret_ends_the_pause_and_what_is_no_refusal_begins_none() {
         let gate = Gate::new(PAUSE);
         attempt(&gate, Protocol::Imap, false).await.unwrap();
-        let pass = gate.enter(Protocol::Imap, &Secret::new("another one")).await.unwrap();
+        let pass = gate.enter(Protocol::Imap, &Secret::new("another one"), SLOT).await.unwrap();
         for reason in [
             Reason::SignInUnavailable,
             Reason::MechanismUnavailable,
@@ -261,22 +311,42 @@ mod tests {
         ] {
             assert!(!is_refusal(reason), "{}", reason.name());
         }
-        pass.failed(&Fault::new(Reason::SignInUnavailable, "454"), SLOT);
+        pass.failed(&Fault::new(Reason::SignInUnavailable, "454"));
         assert!(gate.paused(Protocol::Imap).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_never_answered_is_tried_ever_more_rarely_until_it_is_proven() {
+        let gate = Gate::new(PAUSE);
+        let secret = Secret::new("pw-of-the-test");
+        let mut tried = 0;
+        for _ in 0..35 {
+            match gate.enter(Protocol::Imap, &secret, SLOT).await {
+                Ok(pass) => {
+                    tried += 1;
+                    drop(pass);
+                }
+                Err(fault) => assert_eq!(fault.reason, Reason::ServerTimeout, "it is not called paused"),
+            }
+            tokio::time::advance(SLOT).await;
+        }
+        assert!(tried <= 7, "{tried} in 35 minutes");
     }
 
     #[tokio::test(start_paused = true)]
     async fn until_it_is_proven_one_goes_at_a_time() {
         let gate = Gate::new(PAUSE);
         let secret = Secret::new("pw-of-the-test");
-        let first = gate.enter(Protocol::Imap, &secret).await.unwrap();
+        let first = gate.enter(Protocol::Imap, &secret, SLOT).await.unwrap();
         let waiting = tokio::spawn({
             let (gate, secret) = (Arc::clone(&gate), secret.clone());
-            async move { gate.enter(Protocol::Smtp, &secret).await.map(|_| ()).map_err(|fault| fault.reason) }
+            async move {
+                gate.enter(Protocol::Smtp, &secret, SLOT).await.map(|_| ()).map_err(|fault| fault.reason)
+            }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        first.failed(&refusal(), SLOT);
+        first.failed(&refusal());
         assert_eq!(waiting.await.unwrap(), Err(Reason::CredentialPaused), "it never tried");
     }
 }

@@ -237,11 +237,15 @@ impl Roundtrip {
         rec.within(PARTING, session.close(&rec)).await.ok();
     }
 
-    /// Nothing was sent: a view that is down fails all the same, one that is well is not judged.
+    /// Nothing was sent: a view that is down fails all the same, one that is well is not judged. A session that only
+    /// seems well shows it by the look that is asked for here.
     fn settle_unsent(&self, views: Vec<LaneRun>) {
         for run in views {
             let view = self.trip.views.iter().position(|protocol| *protocol == run.lane.protocol);
             let fault = view.and_then(|view| self.views[view].fault());
+            if let (None, Some(view)) = (&fault, view) {
+                self.views[view].due(tokio::time::Instant::now(), None);
+            }
             run.settle(match fault {
                 Some(fault) => Verdict::Failed((*fault).clone()),
                 None => Verdict::NotJudged(Why::Unjudged),

@@ -41,7 +41,7 @@ const BASE32: data_encoding::Encoding = data_encoding::BASE32_NOPAD_NOCASE;
 type Mark = [u8; BYTES - SIGNED];
 
 /// What identifies one message among those of its check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     pub slot: u32,
     mark: Mark,

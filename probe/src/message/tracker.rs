@@ -353,13 +353,11 @@ impl Message {
 
 impl Ended {
     fn see(&mut self, view: ViewIndex, id: Id, sightings: &[&Sighting], acts: &mut Vec<Act>) {
-        let mut fresh = false;
         for sighting in sightings {
             let seen = seen_as(view, &sighting.id);
             if self.seen.contains(&seen) || self.seen.len() >= MOST_COPIES {
                 continue;
             }
-            fresh = true;
             self.seen.push(seen);
             let copies = self.seen.iter().filter(|(of, _)| *of == seen.0).count();
             let judged = match (self.views[view], copies) {
@@ -369,9 +367,8 @@ impl Ended {
             };
             acts.extend(judged.map(|judged| Act::Count(view, id, judged)));
         }
-        if fresh {
-            acts.push(Act::Delete(id, vec![view]));
-        }
+        // Whether new or seen before: it is still there, and nobody awaits it.
+        acts.push(Act::Delete(id, vec![view]));
     }
 }
 

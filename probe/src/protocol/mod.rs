@@ -148,7 +148,8 @@ pub trait Inbox: Send {
     /// All of an item.
     fn fetch<'a>(&'a mut self, id: &'a ItemId, rec: &'a Recorder) -> Fut<'a, Bytes>;
 
-    /// Deletes for good; what is gone already is no fault. How many were there.
+    /// Deletes for good; what is gone already is no fault. How many were there. After `cleanup_failed` the session is
+    /// good still, and the items are not gone.
     fn delete<'a>(&'a mut self, ids: &'a [ItemId], rec: &'a Recorder) -> Fut<'a, usize>;
 }
 
@@ -176,7 +177,11 @@ fn refusal_by_words(text: &str, otherwise: Reason) -> Reason {
             Reason::BlockedByPolicy,
         ),
         (&["multi-factor", "second factor", "application-specific password"], Reason::MfaRequired),
-        (&["temporar", "unavailable", "internal error", "try again later"], Reason::SignInUnavailable),
+        // Not "unavailable" alone: Postfix says "authentication failed: (reason unavailable)" of a wrong password.
+        (
+            &["temporar", "service unavailable", "server unavailable", "internal error", "try again later"],
+            Reason::SignInUnavailable,
+        ),
     ];
     TABLE.iter().find(|(words, _)| says(text, words)).map_or(otherwise, |(_, reason)| *reason)
 }

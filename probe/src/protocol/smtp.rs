@@ -488,6 +488,11 @@ mod tests {
             (Stage::Greeting, "421 4.3.2 shutting down", Reason::ServerUnavailable),
             (Stage::Greeting, "421 4.7.0 Too many connections", Reason::TooManySessions),
             (PASSWORD, "535 5.7.8 Error: authentication failed", Reason::CredentialsRejected),
+            (
+                PASSWORD,
+                "535 5.7.8 Error: authentication failed: (reason unavailable)",
+                Reason::CredentialsRejected,
+            ),
             (PASSWORD, "535 5.7.3 Authentication unsuccessful", Reason::CredentialsRejected),
             (
                 PASSWORD,

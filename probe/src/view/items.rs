@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 use super::{Context, Identity};
 use crate::message::recognise::{About, Payload, Seen, payload, recognise};
 use crate::message::token::{Id, Token};
@@ -15,6 +17,9 @@ use crate::protocol::{Folder, Item, ItemId};
 const GRACE: Duration = Duration::from_secs(5 * 60);
 /// Clocks of two hosts may differ by so much before a message of the past looks like one of a rival.
 const SKEW: Duration = Duration::from_secs(2);
+/// An order to delete holds for so long also while nothing is there: a session may have broken before it was carried
+/// out, or a server shows the message once more under another name (seen with Dovecot, whose maildir had moved).
+const ORDERED: Duration = Duration::from_secs(60);
 
 /// What lies in the mailbox and is the fleet's.
 #[derive(Default)]
@@ -22,7 +27,7 @@ pub(super) struct Items {
     known: HashMap<ItemId, Lying>,
     /// A panic while reading one: it is left alone for this session.
     quarantined: HashSet<ItemId>,
-    deletes: HashSet<Id>,
+    deletes: HashMap<Id, Instant>,
     unwanted: HashSet<ItemId>,
 }
 
@@ -121,16 +126,14 @@ impl Items {
         self.known.values().filter(|lying| lying.own).filter_map(|lying| lying.sighting.as_ref())
     }
 
-    /// An order for what this view has not seen is nothing to do.
+    /// Every copy that is there, or comes soon.
     pub(super) fn delete(&mut self, id: Id) {
-        if self.known.values().any(|lying| lying.token.id() == id) {
-            self.deletes.insert(id);
-        }
+        self.deletes.insert(id, Instant::now());
     }
 
     /// What is to be deleted now because a check has judged it, or because it was unwanted from the start.
     pub(super) fn to_delete(&self) -> Vec<ItemId> {
-        let judged = self.known.iter().filter(|(_, lying)| self.deletes.contains(&lying.token.id()));
+        let judged = self.known.iter().filter(|(_, lying)| self.deletes.contains_key(&lying.token.id()));
         let mut out: Vec<_> = judged.map(|(id, _)| id).chain(&self.unwanted).cloned().collect();
         out.sort_unstable();
         out.dedup();
@@ -165,9 +168,9 @@ impl Items {
             self.known.remove(id);
             self.unwanted.remove(id);
         }
-        // An order for what is not here any more is done.
+        // An old order for what is not here any more is done.
         let known: HashSet<_> = self.known.values().map(|lying| lying.token.id()).collect();
-        self.deletes.retain(|id| known.contains(id));
+        self.deletes.retain(|id, at| at.elapsed() < ORDERED || known.contains(id));
     }
 
     /// The session ended: what lies there is asked anew, what was ordered stays ordered.

@@ -72,7 +72,7 @@ enum Order {
     Expect(Id),
     Accepted(Id, Instant),
     Forget(Id),
-    Due(Instant),
+    Due(Instant, Option<Id>),
     Delete(Id),
 }
 
@@ -179,9 +179,10 @@ impl View {
         self.shared.order(Order::Forget(id));
     }
 
-    /// A thorough look, junk included, is needed that begins at that time or soon after.
-    pub fn due(&self, at: Instant) {
-        self.shared.order(Order::Due(at));
+    /// A thorough look, junk included, is needed that begins at that time or soon after; for a message as long as it
+    /// is awaited, or (`None`) in any case.
+    pub fn due(&self, at: Instant, id: Option<Id>) {
+        self.shared.order(Order::Due(at, id));
     }
 
     /// Delete this message, every copy that this view has seen.

@@ -1,9 +1,11 @@
 //! When a view looks by itself while something is awaited.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::message::token::Id;
 
 /// After an acceptance, in milliseconds. Where the server tells of new mail it does so late (Dovecot by 500 ms, on
 /// purpose): at once, then after 2, 4, 8 … 64 ms; then a few looks in case its word never comes.
@@ -19,8 +21,8 @@ const LATER: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct Pace {
     looks: BTreeSet<Instant>,
-    /// Looks that must be thorough.
-    due: BTreeSet<Instant>,
+    /// Looks that must be thorough, each for a message as long as that is awaited.
+    due: BTreeSet<(Instant, Option<Id>)>,
 }
 
 /// What sets the pace.
@@ -41,25 +43,29 @@ impl Pace {
         self.looks.extend(offsets.iter().map(|offset| at + Duration::from_millis(*offset)));
     }
 
-    pub(super) fn due(&mut self, at: Instant) {
-        self.due.insert(at);
+    /// A thorough look is due at that time, for a message or (`None`) in any case.
+    pub(super) fn due(&mut self, at: Instant, id: Option<Id>) {
+        self.due.insert((at, id));
     }
 
     /// A look begins now: what was planned up to now is done by it. Whether it must be thorough.
     pub(super) fn begin(&mut self, now: Instant) -> bool {
-        self.looks = self.looks.split_off(&(now + Duration::from_nanos(1)));
-        let later = self.due.split_off(&(now + Duration::from_nanos(1)));
-        !std::mem::replace(&mut self.due, later).is_empty()
+        self.looks.retain(|at| *at > now);
+        let planned = self.due.len();
+        self.due.retain(|(at, _)| *at > now);
+        self.due.len() < planned
     }
 
-    /// When to look next, while `awaited`.
-    pub(super) fn next(&mut self, now: Instant, awaited: bool) -> Option<Instant> {
-        if !awaited {
+    /// When to look next, while any of these is awaited.
+    pub(super) fn next<T>(&mut self, now: Instant, awaited: &HashMap<Id, T>) -> Option<Instant> {
+        self.due.retain(|(_, id)| id.is_none_or(|id| awaited.contains_key(&id)));
+        if awaited.is_empty() {
             self.looks.clear();
         } else if self.looks.is_empty() {
             self.looks.insert(now + LATER);
         }
-        self.looks.first().into_iter().chain(self.due.first()).min().copied()
+        let due = self.due.first().map(|(at, _)| at);
+        self.looks.first().into_iter().chain(due).min().copied()
     }
 }
 
@@ -71,18 +77,21 @@ mod tests {
     fn looks_follow_an_acceptance_thin_out_and_end_when_nothing_is_awaited() {
         let mut pace = Pace::default();
         let t0 = Instant::now();
+        let id = Id::default();
+        let (awaited, nothing) = (HashMap::from([(id, ())]), HashMap::<Id, ()>::new());
         pace.accepted(t0, Manner::Visiting);
         let mut now = t0;
         let mut seen = Vec::new();
         for _ in 0..8 {
-            now = pace.next(now, true).unwrap();
+            now = pace.next(now, &awaited).unwrap();
             assert!(!pace.begin(now));
             seen.push(now.duration_since(t0).as_millis());
         }
         assert_eq!(seen, [100, 250, 500, 1000, 2000, 5000, 10_000, 15_000]);
-        assert_eq!(pace.next(now, false), None);
-        pace.due(now + LATER);
-        assert_eq!(pace.next(now, false), Some(now + LATER));
+        pace.due(now + LATER * 2, Some(id));
+        pace.due(now + LATER, None);
+        assert_eq!(pace.next(now, &nothing), Some(now + LATER), "nobody waits for the other one");
         assert!(pace.begin(now + LATER), "a due look is thorough");
+        assert_eq!(pace.next(now, &nothing), None);
     }
 }

@@ -199,7 +199,7 @@ impl Task {
 
     async fn work(&mut self, inbox: &mut dyn Inbox) -> End {
         let opened = Instant::now();
-        let renew_at = opened + jittered(self.context.session_max_age);
+        let aged_at = opened + jittered(self.context.session_max_age);
         let manner = if inbox.is_told() { Manner::Told } else { Manner::Untold };
         let mut told = false;
         let mut waited = Duration::ZERO;
@@ -212,12 +212,13 @@ impl Task {
                     return Ok(Some(End::Done));
                 }
                 let now = Instant::now();
-                if now >= renew_at
-                    && (self.awaited.is_empty() || now >= renew_at + self.context.session_max_age)
-                {
+                // Not in the middle of a wait, if that can be helped.
+                let renew_at = aged_at
+                    + if self.awaited.is_empty() { Duration::ZERO } else { self.context.session_max_age };
+                if now >= renew_at {
                     return Ok(Some(End::Planned));
                 }
-                let next = self.pace.next(now, !self.awaited.is_empty());
+                let next = self.pace.next(now, &self.awaited);
                 if told || next.is_some_and(|next| next <= now) {
                     let unsaid = !told && waited >= MISSED_AFTER && manner == Manner::Told;
                     (told, waited) = (false, Duration::ZERO);
@@ -250,7 +251,7 @@ impl Task {
             if self.is_done() && !deletes {
                 return End::Done;
             }
-            let next = self.pace.next(now, !self.awaited.is_empty());
+            let next = self.pace.next(now, &self.awaited);
             let is_first = !matches!(&*self.state.borrow(), ViewState::Up { .. });
             let sweeps = now >= self.sweep_at && !self.views.sweeps_elsewhere(&self.seat);
             if is_first || deletes || sweeps || next.is_some_and(|next| next <= now) {
@@ -440,11 +441,20 @@ impl Task {
         match rec.within(PATIENCE, inbox.delete(ids, rec)).await {
             Ok(gone) => {
                 self.items.gone(ids);
+                if gone < ids.len() {
+                    // Somebody else's doing, or it is there under another name.
+                    self.pace.due(Instant::now(), None);
+                }
                 Ok(gone)
             }
             Err(fault) => {
                 self.not_deleted(&fault);
-                Err(fault)
+                if fault.reason != Reason::CleanupFailed {
+                    return Err(fault);
+                }
+                // The session is good. They are left to the next one.
+                self.items.gone(ids);
+                Ok(0)
             }
         }
     }
@@ -524,7 +534,7 @@ impl Task {
                 }
             }
             Order::Forget(id) => drop(self.awaited.remove(&id)),
-            Order::Due(at) => self.pace.due(at),
+            Order::Due(at, id) => self.pace.due(at, id),
             Order::Delete(id) => {
                 self.awaited.remove(&id);
                 self.items.delete(id);

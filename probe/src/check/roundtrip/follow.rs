@@ -43,7 +43,7 @@ impl Roundtrip {
         };
         for view in &self.views {
             view.accepted(id, at);
-            view.due(at + self.trip.late_after);
+            view.due(at + self.trip.late_after, Some(id));
         }
         self.perform(acts);
         self.changed.notify_one();
@@ -100,7 +100,7 @@ impl Roundtrip {
                     self.perform(acts);
                 }
                 None if self.state().tracker.deadline(index).is_some_and(|deadline| deadline <= now) => {
-                    view.due(now);
+                    view.due(now, None);
                 }
                 None => {}
             }
@@ -165,10 +165,8 @@ impl Roundtrip {
         match judged {
             Judged::Late => {
                 // Another look when it would be lost.
-                let at = self.state().tracker.deadline(view);
-                if let Some(at) = at {
-                    self.views[view].due(at);
-                }
+                let wait = self.trip.lost_after.saturating_sub(self.trip.late_after);
+                self.views[view].due(Instant::now() + wait, Some(id));
             }
             Judged::Lost => self.tell_loss(view, id),
             _ => {}

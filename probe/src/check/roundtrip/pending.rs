@@ -46,10 +46,14 @@ impl<'a> Pending<'a> {
 
     fn give_up(&mut self) {
         self.done = true;
-        {
+        let early = {
             let mut state = self.check.state();
             state.tracker.refused(self.id);
-            state.early.remove(&self.id);
+            state.early.remove(&self.id).unwrap_or_default()
+        };
+        for (view, _) in early {
+            // Refused, and there all the same.
+            self.check.views[view].delete(self.id);
         }
         for view in &self.check.views {
             view.forget(self.id);

@@ -279,12 +279,33 @@ impl Imap {
         Ok(deleted)
     }
 
+    async fn are_there(&mut self, uids: &str) -> Result<bool, Fault> {
+        let mut there = false;
+        self.flight(&[format!("UID SEARCH UID {uids}")], Stage::Other, &mut |untagged| {
+            if let Untagged::Search(uids) = untagged {
+                there |= !uids.is_empty();
+            }
+        })
+        .await?;
+        Ok(there)
+    }
+
     async fn expunge(&mut self, uids: &str) -> Result<usize, Fault> {
         let store = format!("UID STORE {uids} +FLAGS.SILENT (\\Deleted)");
         let mut expunged = 0;
         let mut count = |untagged: Untagged| expunged += usize::from(untagged == Untagged::Expunge);
         if self.has("UIDPLUS") {
-            self.flight(&[store, format!("UID EXPUNGE {uids}")], Stage::Other, &mut count).await?;
+            let commands = [store, format!("UID EXPUNGE {uids}")];
+            self.flight(&commands, Stage::Other, &mut count).await?;
+            let asked = uids.split(',').count();
+            if expunged < asked && self.are_there(uids).await? {
+                // Seen with Dovecot while another session expunged: it said OK and left one.
+                let mut count = |untagged: Untagged| expunged += usize::from(untagged == Untagged::Expunge);
+                self.flight(&commands, Stage::Other, &mut count).await?;
+                if self.are_there(uids).await? {
+                    return Err(Fault::new(Reason::CleanupFailed, "expunged, and there all the same"));
+                }
+            }
             return Ok(expunged);
         }
         // Without UIDPLUS, EXPUNGE takes everything that is marked: a stranger's mark must not be acted on.
@@ -371,7 +392,13 @@ impl Inbox for Imap {
     }
 
     fn delete<'a>(&'a mut self, ids: &'a [ItemId], rec: &'a Recorder) -> Fut<'a, usize> {
-        Box::pin(rec.time(Step::Cleanup, self.delete_all(ids)))
+        Box::pin(rec.time(Step::Cleanup, async {
+            // A refusal is no end of the session: the mailbox may be read-only, and mail is seen all the same.
+            self.delete_all(ids).await.map_err(|fault| match fault.server_code.as_str().starts_with("NO") {
+                true => Fault { reason: Reason::CleanupFailed, ..fault },
+                false => fault,
+            })
+        }))
     }
 }
 

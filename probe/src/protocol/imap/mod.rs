@@ -242,7 +242,7 @@ impl Imap {
     }
 
     /// Sends commands in one flight and reads all their answers; an open IDLE is ended first, in the same flight.
-    /// Every command must have been answered OK.
+    /// Every command must have been answered OK. All answers are read, so that the session is good after a NO.
     async fn flight(
         &mut self,
         commands: &[String],
@@ -260,10 +260,17 @@ impl Imap {
             self.finish(&tag, Stage::Other, &mut |_| {}).await?;
         }
         let mut states = Vec::with_capacity(tags.len());
+        let mut refused = None;
         for tag in &tags {
-            states.push(self.finish(tag, stage, each).await?);
+            match self.finish(tag, stage, each).await {
+                Ok(state) => states.push(state),
+                Err(fault) if fault.server_code.as_str().starts_with("NO") => {
+                    refused.get_or_insert(fault);
+                }
+                Err(fault) => return Err(fault),
+            }
         }
-        Ok(states)
+        refused.map_or(Ok(states), Err)
     }
 
     /// Reads up to the answer of that tag.
@@ -325,6 +332,8 @@ impl Imap {
     fn judge(&self, state: State, stage: Stage) -> Result<State, Fault> {
         match state.word {
             Word::Ok => Ok(state),
+            // What another session deleted meanwhile was left out (RFC 5530).
+            Word::No if state.code_word() == "EXPUNGEISSUED" => Ok(state),
             _ => Err(state.fault(stage)),
         }
     }

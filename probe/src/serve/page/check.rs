@@ -14,7 +14,7 @@ pub(super) fn check(view: &CheckView, whole: bool, ages: Ages) -> Markup {
     let id = anchor(&view.name);
     let failing = view.state.is_failure();
     html! {
-        details #(id) .check.card.is-failing[failing] open[failing] {
+        details #(id) .check.card.is-failing[failing] data-open=(failing) open[failing] {
             summary #{ (id) "-s" } {
                 (pill(view.state))
                 h3 { (view.name) }
@@ -67,7 +67,7 @@ fn mean(view: &CheckView) -> String {
 /// `open`: what needs no look is folded.
 fn lane(lane: &LaneView, id: &str, open: bool, ages: Ages) -> Markup {
     html! {
-        details #(id) .lane open[open] {
+        details #(id) .lane data-open=(open) open[open] {
             summary #{ (id) "-s" } {
                 h4 { (capital(&lane.about())) }
                 (pill(lane.state))

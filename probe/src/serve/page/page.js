@@ -22,10 +22,13 @@
     const box = doc.createElement('template');
     box.innerHTML = html;
     const fresh = box.content.firstElementChild;
+    // A part that begins to fail opens, one that heals folds; else it stays as the person left it.
     fresh.querySelectorAll('details[id]').forEach(part => {
       const was = doc.getElementById(part.id);
-      if (was) part.open = was.open;
+      if (was && was.dataset.open === part.dataset.open) part.open = was.open;
     });
+    if (old.dataset.open !== fresh.dataset.open) old.open = fresh.open;
+    if (fresh.dataset.open) old.dataset.open = fresh.dataset.open;
     ages(fresh);
     const focused = old.contains(doc.activeElement) ? doc.activeElement.id : '';
     old.className = fresh.className;
