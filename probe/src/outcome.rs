@@ -23,6 +23,8 @@ pub struct Said(Box<str>);
 
 impl Said {
     const MOST: usize = 512;
+    /// A secret that would be cut at the end of what is kept must be seen whole to be hidden.
+    const SEARCHED: usize = 8 << 10;
 
     pub fn new(text: &str) -> Self {
         let mut out = String::new();
@@ -39,7 +41,7 @@ impl Said {
     /// Bytes off the wire: what is not UTF-8 is shown as `\xNN`.
     pub fn bytes(bytes: &[u8]) -> Self {
         let mut text = String::new();
-        for chunk in bytes.get(..Self::MOST.min(bytes.len())).unwrap_or(bytes).utf8_chunks() {
+        for chunk in bytes.get(..Self::SEARCHED.min(bytes.len())).unwrap_or(bytes).utf8_chunks() {
             text.push_str(chunk.valid());
             for byte in chunk.invalid() {
                 text.push_str(&format!("\\x{byte:02x}"));

@@ -13,9 +13,11 @@ pub const HIDDEN: &str = "<hidden>";
 
 /// Shorter texts are not hunted for: they would blacken ordinary words.
 const SHORTEST: usize = 4;
+/// The same of a piece of base64, which looks like a word.
+const SHORTEST_INNER: usize = 8;
 
 /// Tokens come and go every hour: beyond this many the oldest are forgotten, and learnt again at their next use.
-const MOST: usize = 8192;
+const MOST: usize = 16_384;
 
 static KNOWN: LazyLock<RwLock<VecDeque<Box<str>>>> = LazyLock::new(RwLock::default);
 
@@ -48,13 +50,29 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Makes a text known to [`scrub`], with its base64 forms. For what is derived from a secret and goes over the wire.
+/// Makes a text known to [`scrub`], with its base64 forms: also those inside a longer text, at each of the three places
+/// where one may begin.
 pub fn learn(text: &str) {
-    if text.len() < SHORTEST {
-        return;
-    }
+    let inner = (0..3).map(|before| inner_base64(before, text)).filter(|form| form.len() >= SHORTEST_INNER);
+    let forms = [text.to_owned(), STANDARD.encode(text)].into_iter().chain(inner);
+    learn_all(forms.filter(|_| text.len() >= SHORTEST));
+}
+
+/// Makes a text known to [`scrub`] as it is: what was made of a secret and goes over the wire.
+pub fn learn_as_it_is(text: &str) {
+    learn_all(Some(text.to_owned()).into_iter().filter(|text| text.len() >= SHORTEST));
+}
+
+/// The characters that tell of this text alone, when so many bytes stand before it and others behind it.
+fn inner_base64(before: usize, text: &str) -> String {
+    let bytes = [&b"\0\0"[..before], text.as_bytes()].concat();
+    let all = STANDARD.encode(&bytes);
+    all.get((before * 8).div_ceil(6)..bytes.len() * 8 / 6).unwrap_or_default().to_owned()
+}
+
+fn learn_all(forms: impl Iterator<Item = String>) {
     let mut known = KNOWN.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-    for form in [text.into(), STANDARD.encode(text).into_boxed_str()] {
+    for form in forms.map(String::into_boxed_str) {
         if !known.contains(&form) {
             known.push_back(form);
             if known.len() > MOST {
@@ -85,6 +103,14 @@ mod tests {
         let secret = Secret::new("tr0ub4dor&3");
         assert_eq!(scrub("bad password tr0ub4dor&3 for you"), "bad password <hidden> for you");
         assert_eq!(scrub("AUTH dHIwdWI0ZG9yJjM= no"), "AUTH <hidden> no");
+        for user in ["a", "al", "ali", "alice@example.com"] {
+            let blob = STANDARD.encode(format!("\0{user}\0tr0ub4dor&3\x01\x01"));
+            let left = scrub(&blob);
+            assert!(
+                left.contains(HIDDEN) && left.len() < blob.len() - 13 + HIDDEN.len() + 2,
+                "{blob} {left}"
+            );
+        }
         assert_eq!(format!("{secret:?}"), "<hidden>");
     }
 }

@@ -57,9 +57,14 @@ impl Probe {
     fn run(folder: tempfile::TempDir, yaml: &str) -> Result<Self, Refused> {
         let file = folder.path().join("mailprobe.yaml");
         std::fs::write(&file, yaml).expect("the configuration is written");
+        Self::run_file(folder, &file)
+    }
+
+    /// Runs on a file, which lies in that folder or is linked from there.
+    pub fn run_file(folder: tempfile::TempDir, file: &Path) -> Result<Self, Refused> {
         let mut child = Command::new(mailprobe())
             .args(["run", "--config"])
-            .arg(&file)
+            .arg(file)
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -156,7 +156,7 @@ impl Exchange {
 
 fn encode(text: &str) -> String {
     let out = STANDARD.encode(text);
-    secret::learn(&out);
+    secret::learn_as_it_is(&out);
     out
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::{Check, Work};
 use crate::catalogue::{Protocol, Reason};
@@ -77,18 +78,27 @@ impl Endpoint {
     ) -> Tried {
         let rec = Recorder::default();
         let to = address.map_or(To::Turn(slot), To::Address);
-        let result = rec.within(limit, self.greet(protocol, place, to, &rec)).await;
+        let result = rec.within(limit, self.greet(protocol, place, to, limit, &rec)).await;
         Tried { address, rec, result }
     }
 
-    async fn greet(&self, protocol: Protocol, place: &Place, to: To, rec: &Recorder) -> Result<(), Fault> {
+    async fn greet(
+        &self,
+        protocol: Protocol,
+        place: &Place,
+        to: To,
+        limit: Duration,
+        rec: &Recorder,
+    ) -> Result<(), Fault> {
+        let began = Instant::now();
         let session: Box<dyn Session> = match protocol {
             Protocol::Smtp => Box::new(Smtp::connect(&self.net, place, to, rec).await?),
             Protocol::Imap => Box::new(Imap::connect(&self.net, place, to, rec).await?),
             Protocol::Pop3 => Box::new(Pop3::connect(&self.net, place, to, rec).await?),
             _ => return Err(Fault::new(Reason::InternalError, "this protocol is not built yet")),
         };
-        rec.within(PARTING, session.close(rec)).await.ok();
+        let left = limit.saturating_sub(began.elapsed());
+        rec.within(PARTING.min(left / 2), session.close(rec)).await.ok();
         Ok(())
     }
 

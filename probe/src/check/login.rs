@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::{Check, Work};
 use crate::account::Account;
@@ -55,9 +56,11 @@ impl Login {
         protocol: crate::catalogue::Protocol,
         slot: u32,
     ) -> Result<Proof, Fault> {
+        let began = Instant::now();
         let mut session = self.account.open(protocol, slot, rec).await?;
         let proof = session.prove(rec).await?;
-        rec.within(PARTING, session.close(rec)).await.ok();
+        let left = self.plan.timeout.saturating_sub(began.elapsed());
+        rec.within(PARTING.min(left / 2), session.close(rec)).await.ok();
         Ok(proof)
     }
 }

@@ -17,8 +17,10 @@ use crate::outcome::{Fault, Said};
 pub const LONGEST_LINE: usize = 64 << 10;
 /// The largest literal or message that is taken.
 pub const LARGEST_MESSAGE: usize = 4 << 20;
-/// The most that one whole answer may have.
+/// The most that the answer to what was sent may have, all of it.
 pub const LARGEST_ANSWER: usize = 16 << 20;
+/// What a line or a response costs beside its bytes: an endless answer of tiny ones has an end, too.
+const PIECE: usize = 128;
 
 /// A TCP or TLS stream. `None` only while a handshake is under way.
 pub(super) enum Io {
@@ -76,6 +78,34 @@ impl Line {
         }
     }
 
+    /// The next line; of a longer one than is taken its beginning, the rest is read and dropped. For a message's body:
+    /// strangers send what they like.
+    ///
+    /// # Errors
+    /// `connection_dropped` at the end of the stream.
+    pub async fn cut_line(&mut self) -> Result<Bytes, Fault> {
+        let mut searched = 0;
+        let mut start = None;
+        loop {
+            if let Some(at) = self.buffer[searched..].iter().position(|byte| *byte == b'\n') {
+                let end = searched + at;
+                let mut line = self.buffer.split_to(end + 1).freeze();
+                line.truncate(end);
+                if line.last() == Some(&b'\r') {
+                    line.truncate(line.len() - 1);
+                }
+                return Ok(start.unwrap_or(line));
+            }
+            searched = self.buffer.len();
+            if searched > LONGEST_LINE {
+                let dropped = self.buffer.split();
+                start.get_or_insert_with(|| Bytes::copy_from_slice(&dropped[..LONGEST_LINE]));
+                searched = 0;
+            }
+            self.fill().await?;
+        }
+    }
+
     /// Exactly so many bytes.
     ///
     /// # Errors
@@ -105,9 +135,17 @@ impl Line {
         Ok(())
     }
 
-    /// A new answer begins: its bound is counted from here.
+    /// What comes now answers nothing that was sent: its bound is counted from here.
     pub fn answer_begins(&mut self) {
         self.answer = 0;
+    }
+
+    /// One more piece of the answer, which takes memory beside its bytes.
+    ///
+    /// # Errors
+    /// `protocol_violation` for what is larger than we take.
+    pub fn piece(&mut self) -> Result<(), Fault> {
+        self.count(PIECE)
     }
 
     /// Whether something has come that was not asked for.
@@ -182,7 +220,7 @@ impl Line {
     }
 
     fn too_large(&self, what: &str, most: usize) -> Fault {
-        let start = Said::bytes(self.buffer.get(..80.min(self.buffer.len())).unwrap_or_default());
+        let start: String = Said::bytes(&self.buffer).as_str().chars().take(80).collect();
         Fault::new(Reason::ProtocolViolation, &format!("{what} of more than {most} bytes, from: {start}"))
     }
 }

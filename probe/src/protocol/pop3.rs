@@ -20,6 +20,10 @@ use crate::outcome::{Fact, Fault, Fut, Recorder, Said};
 
 /// Lines of the body that a look reads: our messages have fewer.
 const PEEK_LINES: u32 = 200;
+/// Our messages are smaller; of a stranger's no more is kept than this.
+const PEEK: usize = 16 << 10;
+/// More than a mail server takes as one message.
+const LONGEST_DOWNLOAD: usize = 256 << 20;
 /// Of a mailbox full of strangers' mail only the newest are read.
 const MOST_NEW: usize = 1000;
 /// RFC 2449, section 4: a longer command is not for all servers.
@@ -184,24 +188,31 @@ impl Pop3 {
             if &line[..] == b"." {
                 return Ok(out);
             }
+            self.line.piece()?;
             let line = line.strip_prefix(b".").unwrap_or(&line);
             out.push(String::from_utf8_lossy(line).into_owned());
         }
     }
 
-    /// The bytes of a message, its dots undone.
-    async fn message(&mut self) -> Result<Bytes, Fault> {
+    /// A message, its dots undone, and whether that is all of it: of a larger one the beginning, of so many bytes.
+    async fn message(&mut self, most: usize) -> Result<(Bytes, bool), Fault> {
         let mut out = BytesMut::new();
+        let (mut read, mut whole) = (0, true);
         loop {
-            let line = self.line.line().await?;
+            let line = self.line.cut_line().await?;
             if &line[..] == b"." {
-                return Ok(out.freeze());
+                return Ok((out.freeze(), whole));
             }
-            if out.len() + line.len() > LARGEST_MESSAGE {
-                return Err(Fault::new(Reason::ProtocolViolation, "a message of more than 4 MiB"));
+            read += line.len() + 2;
+            if read > LONGEST_DOWNLOAD {
+                return Err(Fault::new(Reason::ProtocolViolation, "a message without an end"));
             }
-            out.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
-            out.extend_from_slice(b"\r\n");
+            let line = line.strip_prefix(b".").unwrap_or(&line);
+            whole &= out.len() + line.len() < most;
+            if whole {
+                out.extend_from_slice(line);
+                out.extend_from_slice(b"\r\n");
+            }
         }
     }
 
@@ -230,26 +241,26 @@ impl Pop3 {
             if memory.known.contains(id) {
                 continue;
             }
-            let Some(bytes) = self.head(*number).await? else { continue };
+            let Some((bytes, whole)) = self.head(*number).await? else { continue };
             memory.known.insert(id.clone());
             // TOP does not tell whether that was all; the payload's end does.
-            found.push(Item { id: item_id(id), at: Instant::now(), bytes, whole: self.no_top });
+            found.push(Item { id: item_id(id), at: Instant::now(), bytes, whole });
         }
         let present = listed.iter().map(|(_, id)| item_id(id)).collect();
         Ok(Looked { began, found, present: Some(present), total: Some(listed.len() as u64) })
     }
 
     /// Head and first lines; all of it from a server without TOP. `None` for what is gone.
-    async fn head(&mut self, number: u32) -> Result<Option<Bytes>, Fault> {
+    async fn head(&mut self, number: u32) -> Result<Option<(Bytes, bool)>, Fault> {
         if !self.no_top {
             match self.command(&format!("TOP {number} {PEEK_LINES}"), Stage::Other).await {
-                Ok(_) => return self.message().await.map(Some),
+                Ok(_) => return Ok(Some((self.message(PEEK).await?.0, false))),
                 Err(fault) if fault.reason == Reason::ServerError => self.no_top = true,
                 Err(fault) => return Err(fault),
             }
         }
         match self.command(&format!("RETR {number}"), Stage::Other).await {
-            Ok(_) => self.message().await.map(Some),
+            Ok(_) => self.message(PEEK).await.map(Some),
             Err(fault) if fault.reason == Reason::ServerError => Ok(None),
             Err(fault) => Err(fault),
         }
@@ -263,7 +274,7 @@ impl Pop3 {
     async fn fetch_whole(&mut self, id: &ItemId) -> Result<Bytes, Fault> {
         let Some(number) = self.number(id).await? else { return Ok(Bytes::new()) };
         self.command(&format!("RETR {number}"), Stage::Other).await?;
-        self.message().await
+        Ok(self.message(LARGEST_MESSAGE).await?.0)
     }
 
     async fn mark_all(&mut self, ids: &[ItemId]) -> Result<usize, Fault> {

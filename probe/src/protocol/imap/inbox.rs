@@ -212,6 +212,7 @@ impl Imap {
         }
         loop {
             let renew_at = self.idle().await? + LONGEST_IDLE;
+            self.line.answer_begins();
             let answer = tokio::select! {
                 () = nudge.notified() => return Ok(Woken::Nudged),
                 answer = timeout_at(until.min(renew_at), wire::answer(&mut self.line)) => answer,

@@ -15,6 +15,7 @@ use crate::config::plan::{Endpoint, Mechanism, TlsMode};
 use crate::net::line::Line;
 use crate::net::{Net, To};
 use crate::outcome::{Fact, Fault, Fut, Recorder, Said};
+use crate::secret;
 use wire::{Answer, State, Untagged, Word};
 
 /// A session, signed in or about to be.
@@ -144,7 +145,12 @@ impl Imap {
         for word in [&*credential.username, credential.secret.expose()] {
             out.push(b' ');
             if word.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-                out.extend(format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")).bytes());
+                let quoted = word.replace('\\', "\\\\").replace('"', "\\\"");
+                if quoted != word && *word == *credential.secret.expose() {
+                    // A server may send it back as it was written.
+                    secret::learn(&quoted);
+                }
+                out.extend(format!("\"{quoted}\"").bytes());
                 continue;
             }
             out.extend(format!("{{{}{}}}\r\n", word.len(), if plus { "+" } else { "" }).bytes());

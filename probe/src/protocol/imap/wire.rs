@@ -79,7 +79,7 @@ enum Token {
 
 /// Reads the next answer.
 pub(super) async fn answer(line: &mut Line) -> Result<Answer, Fault> {
-    line.answer_begins();
+    line.piece()?;
     let first = line.line().await?;
     if let Some(rest) = first.strip_prefix(b"+") {
         return Ok(Answer::Go(String::from_utf8_lossy(rest.trim_ascii()).into_owned()));
