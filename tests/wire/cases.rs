@@ -50,7 +50,7 @@ fn selected() -> Vec<Step> {
 /// The rest of a well-behaved session.
 fn listed() -> Vec<Step> {
     vec![
-        Step::tagged("UID SEARCH ALL"),
+        Step::tagged("UID SEARCH"),
         Step::send("* SEARCH 1"),
         Step::send("{tag} OK done"),
         Step::tagged("LOGOUT"),
@@ -172,7 +172,7 @@ pub const CASES: &[Case] = &[
         Step::send("{tag} OK"),
         Step::tagged("SELECT INBOX"),
         Step::send("{tag} OK"),
-        Step::tagged("UID SEARCH ALL"),
+        Step::tagged("UID SEARCH"),
         Step::send("{tag} OK"),
         Step::tagged("LOGOUT"),
         Step::send("{tag} OK"),

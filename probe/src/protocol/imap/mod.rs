@@ -414,7 +414,7 @@ impl Session for Imap {
                 .await
             })
             .await?;
-            let mut commands = vec!["UID SEARCH ALL".to_owned()];
+            let mut commands = vec![listing(proof.items.unwrap_or(0))];
             if self.has("QUOTA") {
                 commands.push("GETQUOTAROOT INBOX".to_owned());
             }
@@ -444,12 +444,35 @@ impl Session for Imap {
     }
 }
 
+/// The newest messages: the answer is one line, and the list of a large mailbox's would be longer than any that is taken.
+fn listing(items: u64) -> String {
+    match items {
+        0 => "UID SEARCH ALL".to_owned(),
+        _ => format!("UID SEARCH {}:{items}", items.saturating_sub(LISTED - 1).max(1)),
+    }
+}
+
+const LISTED: u64 = 1000;
+
 /// Servers end an IDLE of 30 minutes (RFC 2177): it is renewed before.
 const LONGEST_IDLE: Duration = Duration::from_secs(28 * 60);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_of_the_newest_messages_and_fits_a_line() {
+        for (items, command) in [
+            (0, "UID SEARCH ALL"),
+            (1, "UID SEARCH 1:1"),
+            (1000, "UID SEARCH 1:1000"),
+            (5000, "UID SEARCH 4001:5000"),
+        ] {
+            assert_eq!(listing(items), command);
+        }
+        assert!(LISTED as usize * "4294967295 ".len() < crate::net::line::LONGEST_LINE);
+    }
 
     #[test]
     fn refusals_and_what_they_mean() {
