@@ -39,7 +39,8 @@ pub struct Roundtrip {
     views: Vec<View>,
     /// The sender's own mailbox, for bounces.
     reports: Option<View>,
-    told: Mutex<Option<mpsc::UnboundedReceiver<(ViewIndex, Told)>>>,
+    /// Held by the one that follows; after a panic there is another one.
+    told: tokio::sync::Mutex<mpsc::UnboundedReceiver<(ViewIndex, Told)>>,
     state: Mutex<State>,
     kept: Mutex<Option<Box<dyn Session>>>,
     drain: Duration,
@@ -103,7 +104,7 @@ impl Roundtrip {
             context,
             views: leases,
             reports,
-            told: Mutex::new(Some(told)),
+            told: tokio::sync::Mutex::new(told),
             state: Mutex::new(state),
             kept: Mutex::default(),
             drain,

@@ -51,8 +51,7 @@ impl Roundtrip {
 
     /// Between runs: hears the views until `stop`, then what is in flight, at most as long as `drain`.
     pub(super) async fn follow(self: Arc<Self>, stop: CancellationToken) {
-        let told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let Some(mut told) = told else { return };
+        let mut told = self.told.lock().await;
         let mut end = None;
         loop {
             if end.is_some_and(|end| Instant::now() >= end)
