@@ -1,9 +1,9 @@
 //! Secrets, and the net below them: whatever is printed goes through [`scrub`].
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{LazyLock, RwLock};
+use std::sync::{Arc, LazyLock, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +19,47 @@ const SHORTEST_INNER: usize = 8;
 /// Tokens come and go every hour: beyond this many the oldest are forgotten, and learnt again at their next use.
 const MOST: usize = 16_384;
 
-static KNOWN: LazyLock<RwLock<VecDeque<Box<str>>>> = LazyLock::new(RwLock::default);
+static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
+
+/// All forms, found by their first bytes: at a thousand mailboxes there are thousands, and every text is searched.
+#[derive(Default)]
+struct Known {
+    all: HashSet<Arc<str>>,
+    by_start: HashMap<[u8; SHORTEST], Vec<Arc<str>>>,
+    /// The oldest first.
+    order: VecDeque<Arc<str>>,
+}
+
+impl Known {
+    fn learn(&mut self, form: &str) {
+        let Some(start) = form.as_bytes().first_chunk() else { return };
+        let form: Arc<str> = form.into();
+        if !self.all.insert(Arc::clone(&form)) {
+            return;
+        }
+        self.by_start.entry(*start).or_default().push(Arc::clone(&form));
+        self.order.push_back(form);
+        if self.order.len() > MOST {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(oldest) = self.order.pop_front() else { return };
+        self.all.remove(&oldest);
+        if let Some(start) = oldest.as_bytes().first_chunk()
+            && let Some(forms) = self.by_start.get_mut(start)
+        {
+            forms.retain(|form| *form != oldest);
+        }
+    }
+
+    /// The longest form that the text begins with.
+    fn starts(&self, text: &[u8]) -> Option<usize> {
+        let forms = self.by_start.get(text.first_chunk::<SHORTEST>()?)?;
+        forms.iter().map(|form| form.as_bytes()).filter(|form| text.starts_with(form)).map(<[u8]>::len).max()
+    }
+}
 
 /// A text that may never be shown. `Debug` shows nothing; every secret that was ever made is known to [`scrub`].
 #[derive(Clone, PartialEq, Eq)]
@@ -72,26 +112,27 @@ fn inner_base64(before: usize, text: &str) -> String {
 
 fn learn_all(forms: impl Iterator<Item = String>) {
     let mut known = KNOWN.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-    for form in forms.map(String::into_boxed_str) {
-        if !known.contains(&form) {
-            known.push_back(form);
-            if known.len() > MOST {
-                known.pop_front();
-            }
-        }
-    }
+    forms.for_each(|form| known.learn(&form));
 }
 
 /// The text without any secret that this process ever held.
 pub fn scrub(text: &str) -> String {
     let known = KNOWN.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut out = text.to_owned();
-    for secret in known.iter() {
-        if out.contains(&**secret) {
-            out = out.replace(&**secret, HIDDEN);
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        match known.starts(rest) {
+            Some(length) => {
+                out.extend_from_slice(HIDDEN.as_bytes());
+                rest = rest.get(length..).unwrap_or_default();
+            }
+            None => {
+                out.push(*byte);
+                rest = after;
+            }
         }
     }
-    out
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
@@ -112,5 +153,11 @@ mod tests {
             );
         }
         assert_eq!(format!("{secret:?}"), "<hidden>");
+    }
+
+    #[test]
+    fn of_two_secrets_the_longer_one_goes_and_other_letters_stay() {
+        let _both = (Secret::new("näive-secret"), Secret::new("näive-secret-and-more"));
+        assert_eq!(scrub("é näive-secret-and-more, näive-secret ü"), "é <hidden>, <hidden> ü");
     }
 }
