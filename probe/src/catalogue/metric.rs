@@ -111,7 +111,7 @@ pub const METRICS: &[Metric] = &[
     m("mailprobe_messages_received_total", Counter, "Messages seen in this view before they were called lost.", VIEW, TRIP, AtZero),
     m("mailprobe_messages_late_total", Counter, "Messages not there at late_after; they may yet be received, or lost.", VIEW, TRIP, AtZero),
     m("mailprobe_messages_lost_total", Counter, "Messages not there at lost_after.", VIEW, TRIP, AtZero),
-    m("mailprobe_messages_abandoned_total", Counter, "Messages still awaited when the process or the check ended.", VIEW, TRIP, AtZero),
+    m("mailprobe_messages_abandoned_total", Counter, "Messages still awaited when the process or the check ended, and those of unknown submission that never came.", VIEW, TRIP, AtZero),
     m("mailprobe_messages_duplicated_total", Counter, "Received messages that were seen more than once.", VIEW, TRIP, AtZero),
     m("mailprobe_messages_corrupted_total", Counter, "Received messages whose payload was damaged.", VIEW, TRIP, AtZero),
     m("mailprobe_messages_junked_total", Counter, "Received messages that were found in the junk folder.", VIEW, TRIP, AtZero),

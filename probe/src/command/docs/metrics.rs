@@ -201,7 +201,7 @@ For each view, and exactly:
 - `late` is a part of `expected`: not there at `late_after`, and received or lost later.
 - `resurfaced` is a part of `lost`: seen after it was called lost, and not counted as received.
 - `duplicated`, `corrupted` and `junked` are parts of `received`.
-- `abandoned` were still awaited when the process or the check ended.
+- `abandoned` were still awaited when the process or the check ended, or are of unknown submission and not there at `lost_after`.
 
 Late and lost are said only by a look that began after the deadline and did not show the message.
 A message whose submission is unknown counts when it arrives, and is not called lost when it does not.
