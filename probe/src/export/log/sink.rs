@@ -107,7 +107,7 @@ impl LogSink {
             Judged::Junked => "message in the junk folder",
             Judged::Resurfaced => "lost message seen after all",
             Judged::Bounced => "message came back as undeliverable",
-            Judged::Abandoned => "message abandoned: the process or the check ends",
+            Judged::Abandoned => "message abandoned: it is not awaited any more",
         };
         if let Some(line) = self.about(Level::WARN, text, lane, None) {
             self.end(line);
