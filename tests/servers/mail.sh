@@ -14,7 +14,7 @@ mail.sh hold|release DIR               mail is accepted and stays in the queue |
 mail.sh bounce-on|bounce-off DIR USER  mail to USER is accepted, then comes back to its sender as a bounce
 mail.sh refuse-user|accept-user DIR USER   RCPT TO this user is answered 550
 mail.sh password DIR USER NEWPASSWORD
-mail.sh remove-one DIR USER            removes one message of the inbox by hand; fails when there is none
+mail.sh remove-one DIR USER [ID]       removes one message of the inbox by hand, that with this Message-ID; fails when there is none
 
 mail.sh refusals DIR USER              how often a sign-in of USER was refused, over all protocols
 mail.sh sign-ins DIR USER              how often one succeeded (over SMTP: only those that sent something)
@@ -491,7 +491,7 @@ mailbox() {
 
 remove_one() {
   local file
-  file=$(find "$DIR/mail/$1/Maildir/new" "$DIR/mail/$1/Maildir/cur" -type f -print -quit 2>/dev/null || true)
+  file=$(grep -rlF -m1 -- "${2:-}" "$DIR/mail/$1/Maildir/new" "$DIR/mail/$1/Maildir/cur" 2>/dev/null | head -n 1 || true)
   [ -n "$file" ] || die "no message in the inbox of $1"
   rm "$file"
   # Dovecot may serve what it remembers of the message for long, should the folder's time not tell it that the file is gone.
@@ -506,7 +506,8 @@ case $verb in
   install) shift; install_packages "${packages[@]}" "$@"; exit ;;
   up | attend) [ $# = 2 ] || usage ;;
   down | start-dovecot | stop-dovecot | hold | release | queue | books) [ $# = 2 ] || usage; instance "$2" ;;
-  bounce-on | bounce-off | refuse-user | accept-user | refusals | sign-ins | mailbox | remove-one) [ $# = 3 ] || usage; instance "$2" ;;
+  bounce-on | bounce-off | refuse-user | accept-user | refusals | sign-ins | mailbox) [ $# = 3 ] || usage; instance "$2" ;;
+  remove-one) [ $# = 3 ] || [ $# = 4 ] || usage; instance "$2" ;;
   password) [ $# = 4 ] || usage; instance "$2" ;;
   *) usage ;;
 esac
@@ -539,6 +540,6 @@ case $verb in
   refusals) python3 "$here/books.py" refusals "$DIR" "$3" ;;
   sign-ins) python3 "$here/books.py" sign-ins "$DIR" "$3" ;;
   mailbox) mailbox "$3" ;;
-  remove-one) remove_one "$3" ;;
+  remove-one) remove_one "$3" "${4:-}" ;;
   books) python3 "$here/books.py" messages "$DIR" ;;
 esac
