@@ -436,12 +436,8 @@ renew() { # COMMAND…: ends the processes of Postfix with these names; the next
 
 renew_delivery() { renew qmgr trivial-rewrite error pipe; }
 
-renew_smtpd() {
-  # Sessions that are open end in their own time.
-  local pid
-  read -r pid <"$PF_PID"
-  kill -HUP "${pid// /}"
-}
+# One that waits for a client would take it by the old settings.
+renew_smtpd() { renew smtpd; }
 
 queued() { find "$PF/queue"/{incoming,active,deferred,hold,maildrop} -type f 2>/dev/null | wc -l || true; }
 

@@ -59,21 +59,25 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let plan = source.load()?;
     runtime()?.block_on(async {
         let app = App::build(source, plan, Some(extra(&stage)))?;
-        announce(&mut out, &app, &file, &args.scenario)?;
+        announce(&mut out, &app, &file, &args.scenario);
         let (stop, hangups) = signals()?;
         app.run(stop, hangups).await
     })?;
     Ok(0)
 }
 
-fn announce(out: &mut impl std::io::Write, app: &App, file: &Path, scenario: &str) -> std::io::Result<()> {
+/// Whoever reads this may go away after the first line (`| head -1`); the demo goes on.
+fn announce(out: &mut impl std::io::Write, app: &App, file: &Path, scenario: &str) {
     let address = app.address();
-    writeln!(out, "status page    http://{address}/")?;
-    writeln!(out, "metrics        http://{address}/metrics")?;
-    writeln!(out, "configuration  {}", file.display())?;
-    writeln!(out, "scenario       {scenario} (change it on the page; all of them: mailprobe demo --list)")?;
-    writeln!(out, "               Ctrl-C ends it")?;
-    out.flush()
+    let text = format!(
+        "status page    http://{address}/\n\
+         metrics        http://{address}/metrics\n\
+         configuration  {}\n\
+         scenario       {scenario} (change it on the page; all of them: mailprobe demo --list)\n\
+         \u{20}              Ctrl-C ends it\n",
+        file.display()
+    );
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
 }
 
 /// The mail service, on a thread and a runtime of its own: it takes no time from the probe.
