@@ -24,8 +24,11 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn start(files: &[PathBuf]) -> Self {
         let (told, events) = mpsc::unbounded_channel();
-        let watcher = notify::recommended_watcher(move |_| {
-            told.send(()).ok();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Our own reading is told too.
+            if !event.is_ok_and(|event| event.kind.is_access()) {
+                told.send(()).ok();
+            }
         })
         .inspect_err(|error| tracing::warn!(%error, "files are looked at every 30 s only"))
         .ok();
@@ -64,11 +67,23 @@ impl Watch {
             }
             tokio::time::sleep(SETTLE).await;
             while self.events.try_recv().is_ok() {}
-            let files = self.files.clone();
-            let Ok(now) = tokio::task::spawn_blocking(move || digest(&files)).await else { continue };
+            let Some(now) = self.settled().await else { continue };
             if std::mem::replace(&mut self.seen, now) != now {
                 return;
             }
+        }
+    }
+
+    /// The digest, once it stays the same: a file that is being written is empty for a moment.
+    async fn settled(&self) -> Option<u64> {
+        let mut last = None;
+        loop {
+            let files = self.files.clone();
+            let now = tokio::task::spawn_blocking(move || digest(&files)).await.ok()?;
+            if last.replace(now) == Some(now) {
+                return Some(now);
+            }
+            tokio::time::sleep(SETTLE / 5).await;
         }
     }
 }
