@@ -8,10 +8,12 @@ use tokio::time::Instant;
 use crate::message::token::Id;
 
 /// After an acceptance, in milliseconds. Where the server tells of new mail it does so late (Dovecot by 500 ms, on
-/// purpose): at once, then after 2, 4, 8 … 64 ms; then a few looks in case its word never comes.
-const TOLD: &[u64] = &[0, 2, 6, 14, 30, 62, 126, 2_500, 5_000, 10_000];
+/// purpose), so that it looks by itself at first, each time after half as long again: what is reported is late by a
+/// third at most. Then a few looks in case the server's word never comes.
+const TOLD: &[u64] = &[2, 4, 7, 11, 17, 26, 40, 60, 90, 130, 2_500, 5_000, 10_000];
 /// Where the server never tells.
-const UNTOLD: &[u64] = &[0, 2, 6, 14, 30, 62, 126, 250, 500, 1_000, 1_500, 2_000, 3_000, 4_000, 5_000];
+const UNTOLD: &[u64] =
+    &[2, 4, 7, 11, 17, 26, 40, 60, 90, 130, 250, 500, 1_000, 1_500, 2_000, 3_000, 4_000, 5_000];
 /// A protocol that signs in for each look.
 const VISITING: &[u64] = &[100, 250, 500, 1_000, 2_000, 5_000];
 /// After that, as long as something is awaited.

@@ -220,6 +220,8 @@ impl Task {
                     let unsaid = !told && waited >= MISSED_AFTER && manner == Manner::Told;
                     (told, waited) = (false, Duration::ZERO);
                     self.look_around(inbox, &rec, unsaid).await?;
+                    // Who was told may order a deletion: better before the wait begins than by breaking it off.
+                    tokio::task::yield_now().await;
                     return Ok(None);
                 }
                 let until = [next, Some(renew_at), Some(self.sweep_at)].into_iter().flatten().min();
