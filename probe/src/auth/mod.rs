@@ -1,4 +1,5 @@
 //! Credential → what a protocol needs; single flight and pauses, so that the probe never locks an account.
 
 pub mod gate;
+pub mod ntlm;
 pub mod sasl;
