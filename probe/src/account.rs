@@ -14,10 +14,13 @@ use crate::clock;
 use crate::config::plan::{Endpoint, Mailbox, Method};
 use crate::net::{Net, To};
 use crate::outcome::{Event, Fault, Fut, Recorder, Seat, Sink as _, Sinks, Why};
+use crate::protocol::autodiscover::Autodiscover;
+use crate::protocol::ews::Ews;
 use crate::protocol::imap::Imap;
+use crate::protocol::owa::Owa;
 use crate::protocol::pop3::Pop3;
 use crate::protocol::smtp::Smtp;
-use crate::protocol::{Inbox, Proof, Session, SignIn, Submit};
+use crate::protocol::{Directory, FreeBusy, Inbox, Proof, Session, SignIn, Submit};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -86,24 +89,33 @@ impl Account {
             // A paused credential opens no connection at all.
             self.gate.learn(&self.credential()?.secret);
             self.gate.check(protocol)?;
-            let endpoint = self.endpoint(protocol)?;
+            let endpoint = || self.endpoint(protocol);
             let (net, to) = (&self.net, To::Turn(turn));
             let session: Box<dyn Session> = match protocol {
                 Protocol::Smtp => {
-                    self.admit(protocol, Smtp::connect(net, endpoint, to, rec).await?, rec).await?
+                    self.admit(protocol, Smtp::connect(net, endpoint()?, to, rec).await?, rec).await?
                 }
                 Protocol::Imap => {
-                    self.admit(protocol, Imap::connect(net, endpoint, to, rec).await?, rec).await?
+                    self.admit(protocol, Imap::connect(net, endpoint()?, to, rec).await?, rec).await?
                 }
                 Protocol::Pop3 => {
-                    self.admit(protocol, Pop3::connect(net, endpoint, to, rec).await?, rec).await?
+                    self.admit(protocol, Pop3::connect(net, endpoint()?, to, rec).await?, rec).await?
                 }
-                Protocol::Ews
-                | Protocol::Mapi
-                | Protocol::Graph
-                | Protocol::Caldav
-                | Protocol::Owa
-                | Protocol::Autodiscover => {
+                Protocol::Ews => {
+                    let anchor = &self.mailbox.address;
+                    let session = Ews::connect(net, endpoint()?, anchor, to, rec).await?;
+                    self.admit(protocol, session, rec).await?
+                }
+                Protocol::Owa => {
+                    self.admit(protocol, Owa::connect(net, endpoint()?, to, rec).await?, rec).await?
+                }
+                Protocol::Autodiscover => {
+                    let configured = endpoint().ok();
+                    let address = &self.mailbox.address;
+                    let session = Autodiscover::connect(net, configured, address, to, rec).await?;
+                    self.admit(protocol, session, rec).await?
+                }
+                Protocol::Mapi | Protocol::Graph | Protocol::Caldav => {
                     return Err(Fault::new(Reason::InternalError, "this protocol is not built yet"));
                 }
             };
@@ -129,7 +141,7 @@ impl Account {
         let credential = self.credential()?;
         // Waiting for the turn is no step of the server's.
         let pass = self.gate.enter(protocol, &credential.secret, self.slot).await?;
-        let result = rec.time(Step::Auth, session.sign_in(&credential)).await;
+        let result = rec.time(Step::Auth, session.sign_in(&credential, rec)).await;
         match &result {
             Ok(()) => pass.accepted(),
             Err(fault) => pass.failed(fault),
@@ -152,6 +164,7 @@ impl Account {
             username: Arc::clone(&auth.username),
             secret,
             mechanisms: auth.mechanisms.clone(),
+            scheme: auth.scheme,
             is_token: auth.method.is_token(),
         })
     }
@@ -233,6 +246,14 @@ impl Session for Held {
 
     fn inbox(&mut self) -> Option<&mut dyn Inbox> {
         self.session.inbox()
+    }
+
+    fn directory(&mut self) -> Option<&mut dyn Directory> {
+        self.session.directory()
+    }
+
+    fn free_busy(&mut self) -> Option<&mut dyn FreeBusy> {
+        self.session.free_busy()
     }
 
     fn is_alive(&mut self) -> bool {

@@ -15,9 +15,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::account::Account;
 use crate::auth::gate::Gate;
+use crate::check::autodiscover::Autodiscover;
+use crate::check::directory::Directory;
 use crate::check::endpoint::Endpoint;
+use crate::check::free_busy::FreeBusy;
 use crate::check::login::Login;
 use crate::check::roundtrip::Roundtrip;
+use crate::check::visit::{Errand, Visit};
 use crate::check::{Check, reference};
 use crate::clock;
 use crate::config::plan::{self, MailService, Mailbox, Plan, What};
@@ -227,14 +231,32 @@ impl World {
                 let (views, drain) = (self.views.clone(), plan.drain);
                 Arc::new(Roundtrip::new(of, trip, sender, &receiver, Arc::clone(context), &views, drain))
             }
-            What::Login { mailbox, .. } => {
-                Arc::new(Login::new(of, self.account(plan, mailbox)?, self.sinks.clone()))
+            What::Login { mailbox, .. } => self.visit(of, plan, mailbox, Login)?,
+            What::Directory { mailbox, of: whom, .. } => {
+                self.visit(of, plan, mailbox, Directory { of: Arc::clone(&whom.address) })?
+            }
+            What::FreeBusy { mailbox, of: whom, .. } => {
+                self.visit(of, plan, mailbox, FreeBusy { of: Arc::clone(&whom.address) })?
+            }
+            What::Autodiscover { mailbox } => {
+                let mail_service = Arc::clone(&mailbox.mail_service);
+                self.visit(of, plan, mailbox, Autodiscover { mail_service })?
             }
             What::Endpoint { mail_service, .. } => {
                 let net = self.net(mail_service)?;
                 Arc::new(Endpoint::new(of, Arc::clone(mail_service), net, self.sinks.clone()))
             }
         })
+    }
+
+    fn visit(
+        &mut self,
+        of: Arc<plan::Check>,
+        plan: &Plan,
+        mailbox: &Arc<Mailbox>,
+        errand: impl Errand,
+    ) -> Result<Arc<dyn Check>, String> {
+        Ok(Arc::new(Visit::new(of, self.account(plan, mailbox)?, self.sinks.clone(), errand)))
     }
 
     fn net(&mut self, service: &Arc<MailService>) -> Result<Arc<Net>, String> {
@@ -396,7 +418,10 @@ async fn settled(
 fn slot_of(plan: &Plan, mailbox: &Mailbox) -> Duration {
     let uses = |check: &&Arc<plan::Check>| match &check.what {
         What::Roundtrip(trip) => trip.from.name == mailbox.name || trip.to.name == mailbox.name,
-        What::Login { mailbox: of, .. } => of.name == mailbox.name,
+        What::Login { mailbox: of, .. }
+        | What::Directory { mailbox: of, .. }
+        | What::FreeBusy { mailbox: of, .. }
+        | What::Autodiscover { mailbox: of } => of.name == mailbox.name,
         What::Endpoint { .. } => false,
     };
     let shortest = plan.checks.iter().filter(uses).map(|check| check.every).min();

@@ -1,5 +1,6 @@
 //! Credential → what a protocol needs; single flight and pauses, so that the probe never locks an account.
 
 pub mod gate;
+pub mod http;
 pub mod ntlm;
 pub mod sasl;

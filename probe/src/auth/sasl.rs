@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use rsasl::prelude::{Mechname, SASLClient, SASLConfig, Session, State};
 
 use crate::catalogue::Reason;
-use crate::config::plan::{Mechanism, Method};
+use crate::config::plan::{Mechanism, Method, Scheme};
 use crate::outcome::{Fault, Said};
 use crate::secret::{self, Secret};
 
@@ -16,6 +16,8 @@ pub struct Credential {
     pub secret: Secret,
     /// Allowed, best first.
     pub mechanisms: Vec<Mechanism>,
+    /// How requests over HTTP are signed in.
+    pub scheme: Scheme,
     pub is_token: bool,
 }
 
@@ -209,6 +211,7 @@ mod tests {
             username: "alice".into(),
             secret: Secret::new(secret),
             mechanisms: Mechanism::ALL.to_vec(),
+            scheme: Scheme::Basic,
             is_token,
         }
     }

@@ -73,10 +73,11 @@ const BOX: &[&str] = &["mail_service", "mailbox"];
 const MAILBOX: &[&str] = &["mailbox"];
 const CREDENTIAL: &[&str] = &["mailbox", "method", "flow"];
 
-const ALL: &[Kind] = &[Kind::Roundtrip, Kind::Login, Kind::Endpoint];
+const ALL: &[Kind] =
+    &[Kind::Roundtrip, Kind::Login, Kind::Endpoint, Kind::FreeBusy, Kind::Directory, Kind::Autodiscover];
 const TRIP: &[Kind] = &[Kind::Roundtrip];
 const ENDPOINTS: &[Kind] = &[Kind::Endpoint];
-const MAIL: &[Kind] = &[Kind::Roundtrip, Kind::Login];
+const MAIL: &[Kind] = &[Kind::Roundtrip, Kind::Login, Kind::FreeBusy, Kind::Directory, Kind::Autodiscover];
 const OWN: &[Kind] = &[];
 
 /// Upper bounds of `mailprobe_check_duration_seconds`, in seconds.

@@ -62,12 +62,24 @@ const PROTOCOLS: &[ProtocolRow] = &[
     row(Protocol::Smtp, "smtp", Family::Internet, &[Capability::SignIn, Capability::Submit], true),
     row(Protocol::Imap, "imap", Family::Internet, &[Capability::SignIn, Capability::Inbox], true),
     row(Protocol::Pop3, "pop3", Family::Internet, &[Capability::SignIn, Capability::Inbox], true),
-    row(Protocol::Ews, "ews", Family::Exchange, &[], false),
+    row(
+        Protocol::Ews,
+        "ews",
+        Family::Exchange,
+        &[
+            Capability::SignIn,
+            Capability::Submit,
+            Capability::Inbox,
+            Capability::Directory,
+            Capability::FreeBusy,
+        ],
+        true,
+    ),
     row(Protocol::Mapi, "mapi", Family::Exchange, &[], false),
     row(Protocol::Graph, "graph", Family::Web, &[], false),
     row(Protocol::Caldav, "caldav", Family::Web, &[], false),
-    row(Protocol::Owa, "owa", Family::Web, &[], false),
-    row(Protocol::Autodiscover, "autodiscover", Family::Exchange, &[], false),
+    row(Protocol::Owa, "owa", Family::Web, &[Capability::SignIn], true),
+    row(Protocol::Autodiscover, "autodiscover", Family::Exchange, &[], true),
 ];
 
 const fn row(

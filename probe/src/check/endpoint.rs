@@ -17,6 +17,7 @@ use crate::protocol::Session;
 use crate::protocol::imap::Imap;
 use crate::protocol::pop3::Pop3;
 use crate::protocol::smtp::Smtp;
+use crate::protocol::web::Web;
 use crate::runner::LaneRun;
 
 /// A name with more addresses is asked for so many.
@@ -95,7 +96,12 @@ impl Endpoint {
             Protocol::Smtp => Box::new(Smtp::connect(&self.net, place, to, rec).await?),
             Protocol::Imap => Box::new(Imap::connect(&self.net, place, to, rec).await?),
             Protocol::Pop3 => Box::new(Pop3::connect(&self.net, place, to, rec).await?),
-            _ => return Err(Fault::new(Reason::InternalError, "this protocol is not built yet")),
+            Protocol::Ews | Protocol::Owa | Protocol::Autodiscover => {
+                return Web::connect(&self.net, place, to, rec).await?.health(rec).await;
+            }
+            Protocol::Mapi | Protocol::Graph | Protocol::Caldav => {
+                return Err(Fault::new(Reason::InternalError, "this protocol is not built yet"));
+            }
         };
         let left = limit.saturating_sub(began.elapsed());
         rec.within(PARTING.min(left / 2), session.close(rec)).await.ok();

@@ -195,6 +195,17 @@ fn check(out: &mut Yaml, check: &Check) {
         What::Login { mailbox, protocols: of } => {
             vec![format!("mailbox: {}", quoted(&mailbox.name)), format!("protocols: {}", protocols(of))]
         }
+        What::Directory { mailbox, of: whom, protocols: of } => vec![
+            format!("mailbox: {}", quoted(&mailbox.name)),
+            format!("of: {}", quoted(&whom.name)),
+            format!("protocols: {}", protocols(of)),
+        ],
+        What::FreeBusy { mailbox, of: whom, protocol } => vec![
+            format!("mailbox: {}", quoted(&mailbox.name)),
+            format!("of: {}", quoted(&whom.name)),
+            format!("protocol: {}", protocol.name()),
+        ],
+        What::Autodiscover { mailbox } => vec![format!("mailbox: {}", quoted(&mailbox.name))],
         What::Endpoint { mail_service, protocols: of } => vec![
             format!("mail_service: {}", quoted(&mail_service.name)),
             format!("protocols: {}", protocols(of)),

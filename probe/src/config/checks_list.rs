@@ -75,7 +75,8 @@ fn name(node: &Node) -> Result<String, String> {
     let mut words = vec![entry.key.clone()];
     let said: &[&str] = match entry.key.as_str() {
         "roundtrip" => &["from", "to", "send"],
-        "login" => &["mailbox"],
+        "login" | "autodiscover" => &["mailbox"],
+        "directory" | "free_busy" => &["mailbox", "of"],
         "endpoint" => &["mail_service"],
         _ => &[],
     };

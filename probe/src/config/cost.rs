@@ -70,7 +70,10 @@ fn opened(check: &Check) -> usize {
             let looks = trip.views.iter().filter(|view| !keeps_session(**view)).count();
             usize::from(!trip.keep_sender) + looks
         }
-        What::Login { protocols, .. } | What::Endpoint { protocols, .. } => protocols.len(),
+        What::Login { protocols, .. }
+        | What::Endpoint { protocols, .. }
+        | What::Directory { protocols, .. } => protocols.len(),
+        What::FreeBusy { .. } | What::Autodiscover { .. } => 1,
     }
 }
 

@@ -11,7 +11,15 @@ use crate::outcome::Lane;
 pub fn lanes(check: &Check) -> Vec<Arc<Lane>> {
     match &check.what {
         What::Roundtrip(trip) => roundtrip(check, trip),
-        What::Login { mailbox, protocols } => each(check, &mailbox.mail_service, &mailbox.name, protocols),
+        What::Login { mailbox, protocols } | What::Directory { mailbox, protocols, .. } => {
+            each(check, &mailbox.mail_service, &mailbox.name, protocols)
+        }
+        What::FreeBusy { mailbox, protocol, .. } => {
+            each(check, &mailbox.mail_service, &mailbox.name, &[*protocol])
+        }
+        What::Autodiscover { mailbox } => {
+            each(check, &mailbox.mail_service, &mailbox.name, &[Protocol::Autodiscover])
+        }
         What::Endpoint { mail_service, protocols } => each(check, mail_service, &"".into(), protocols),
     }
 }

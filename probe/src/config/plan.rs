@@ -106,6 +106,46 @@ pub struct Endpoint {
     pub host: Arc<str>,
     pub port: u16,
     pub tls: TlsMode,
+    /// Over HTTP: the path of its URL, with its query. Empty for the other protocols.
+    pub path: Arc<str>,
+}
+
+impl Endpoint {
+    /// An http or https URL as an endpoint.
+    pub fn of_url(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let (tls, usual) = match scheme.to_ascii_lowercase().as_str() {
+            "https" => (TlsMode::Implicit, 443),
+            "http" => (TlsMode::None, 80),
+            _ => return None,
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at(end);
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port.parse().ok()?),
+            _ => (authority, usual),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let tail = tail.split('#').next().unwrap_or_default();
+        let path = if tail.starts_with('/') { tail.to_owned() } else { format!("/{tail}") };
+        let well = !host.is_empty()
+            && !host.contains(['@', ' '])
+            && path.bytes().all(|byte| byte.is_ascii_graphic());
+        well.then(|| Self { host: host.into(), port, tls, path: path.into() })
+    }
+
+    /// Host and, where it is not the usual one, port (RFC 9110, section 7.2).
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.to_string() };
+        let usual = if self.tls == TlsMode::None { 80 } else { 443 };
+        if self.port == usual { host } else { format!("{host}:{}", self.port) }
+    }
+
+    /// As an http or https URL.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls == TlsMode::None { "http" } else { "https" };
+        format!("{scheme}://{}{}", self.authority(), self.path)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +219,8 @@ pub struct Auth {
     pub method: Method,
     /// Allowed mechanisms, best first; the first that the server offers is used.
     pub mechanisms: Vec<Mechanism>,
+    /// How requests over HTTP are signed in.
+    pub scheme: Scheme,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,6 +265,26 @@ impl Mechanism {
     }
 }
 
+/// A sign-in of HTTP (RFC 9110, section 11). One is configured; nothing weaker is tried when it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scheme {
+    Basic,
+    Bearer,
+    /// MS-NTHT: a connection is signed in, not a request.
+    Ntlm,
+}
+
+impl Scheme {
+    /// As servers write it; compared in any case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "Basic",
+            Self::Bearer => "Bearer",
+            Self::Ntlm => "NTLM",
+        }
+    }
+}
+
 /// What a mailbox may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -248,6 +310,9 @@ pub enum What {
     Roundtrip(Roundtrip),
     Login { mailbox: Arc<Mailbox>, protocols: Vec<Protocol> },
     Endpoint { mail_service: Arc<MailService>, protocols: Vec<Protocol> },
+    Directory { mailbox: Arc<Mailbox>, of: Arc<Mailbox>, protocols: Vec<Protocol> },
+    FreeBusy { mailbox: Arc<Mailbox>, of: Arc<Mailbox>, protocol: Protocol },
+    Autodiscover { mailbox: Arc<Mailbox> },
 }
 
 /// One sender, one receiver, any number of views.
@@ -272,6 +337,9 @@ impl What {
             Self::Roundtrip(_) => Kind::Roundtrip,
             Self::Login { .. } => Kind::Login,
             Self::Endpoint { .. } => Kind::Endpoint,
+            Self::Directory { .. } => Kind::Directory,
+            Self::FreeBusy { .. } => Kind::FreeBusy,
+            Self::Autodiscover { .. } => Kind::Autodiscover,
         }
     }
 }

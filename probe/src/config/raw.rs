@@ -197,14 +197,20 @@ pub struct MailService {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<Endpoint>")]
     pub pop3: Part<Endpoint>,
-    /// Exchange Web Services: accepted, not used yet.
-    pub ews: Option<Web>,
+    /// Exchange Web Services; null: there is none.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Web>")]
+    pub ews: Part<Web>,
     /// MAPI over HTTP: accepted, not used yet.
     pub mapi: Option<Web>,
     /// CalDAV: accepted, not used yet.
     pub caldav: Option<Web>,
-    /// Outlook on the web: accepted, not used yet.
-    pub owa: Option<Web>,
+    /// Autodiscover at this URL; left out: found in the order in which Outlook looks.
+    pub autodiscover: Option<Web>,
+    /// Outlook on the web; null: there is none.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Web>")]
+    pub owa: Part<Web>,
     /// How TLS is spoken with it.
     #[serde(default)]
     pub tls: Tls,
@@ -229,7 +235,7 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Res
 pub enum Preset {
     /// smtp, imap and pop3 at `host`.
     Generic,
-    /// An Exchange Server: the same, and its web protocols once they are built.
+    /// An Exchange Server: the same, and ews and owa at their usual paths.
     Exchange,
     /// Microsoft 365: its public imap and smtp; sign-in by OAuth only.
     Microsoft365,
@@ -361,7 +367,7 @@ pub struct Mailbox {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
-    /// With a password, or with a token.
+    /// With a password (over HTTP: Basic), with a password by NTLM over HTTP, or with a token.
     pub method: AuthMethod,
     /// Default: the mailbox's address.
     pub username: Option<String>,
@@ -382,6 +388,8 @@ pub struct Auth {
 #[serde(rename_all = "lowercase")]
 pub enum AuthMethod {
     Password,
+    /// A password, over HTTP by NTLM.
+    Ntlm,
     Oauth2,
 }
 
@@ -409,6 +417,9 @@ pub enum Check {
     Roundtrip(Roundtrip),
     Login(Login),
     Endpoint(EndpointCheck),
+    Directory(Directory),
+    FreeBusy(FreeBusy),
+    Autodiscover(Autodiscover),
 }
 
 /// Sends one message and awaits it in every view of the receiving mailbox.
@@ -466,6 +477,56 @@ pub struct EndpointCheck {
     /// Default: all that the mail service has.
     pub protocols: Option<Words>,
     /// Default: 60s.
+    pub every: Option<Span>,
+    /// Default: the smaller of `every` and 30s.
+    pub timeout: Option<Span>,
+}
+
+/// Looks a mailbox up in the directory, by its address.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Directory {
+    /// Default: directory, `mailbox` and `of`, joined by `-`.
+    pub name: Option<String>,
+    /// The mailbox that is signed in to.
+    pub mailbox: String,
+    /// The mailbox that is looked up.
+    pub of: String,
+    /// Each is signed in by, in a session of its own.
+    pub protocols: Words,
+    /// Default: 15m.
+    pub every: Option<Span>,
+    /// Default: the smaller of `every` and 30s.
+    pub timeout: Option<Span>,
+}
+
+/// Reads the free/busy times of a mailbox.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FreeBusy {
+    /// Default: free_busy, `mailbox` and `of`, joined by `-`.
+    pub name: Option<String>,
+    /// The mailbox that is signed in to.
+    pub mailbox: String,
+    /// The mailbox whose times are read.
+    pub of: String,
+    /// The protocol that is signed in by.
+    pub protocol: String,
+    /// Default: 15m.
+    pub every: Option<Span>,
+    /// Default: the smaller of `every` and 30s.
+    pub timeout: Option<Span>,
+}
+
+/// Finds where a mailbox is served, as Outlook does, and compares that with the configuration.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Autodiscover {
+    /// Default: autodiscover and `mailbox`, joined by `-`.
+    pub name: Option<String>,
+    /// The mailbox that is looked for, and signed in to.
+    pub mailbox: String,
+    /// Default: 15m.
     pub every: Option<Span>,
     /// Default: the smaller of `every` and 30s.
     pub timeout: Option<Span>,

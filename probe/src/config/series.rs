@@ -89,6 +89,9 @@ fn steps(lane: &Lane) -> Vec<Step> {
         (Kind::Endpoint, _) => &[],
         (_, Role::Send) => &[Step::Envelope, Step::Data, Step::Quit],
         (_, Role::View) => &[Step::Select, Step::Deliver, Step::Look, Step::Fetch, Step::Cleanup, Step::Quit],
+        (Kind::Directory, _) => &[Step::Directory, Step::Quit],
+        (Kind::FreeBusy, _) => &[Step::FreeBusy, Step::Quit],
+        (Kind::Autodiscover, _) => &[],
         _ => &[Step::Select, Step::List, Step::Quit],
     };
     lane.protocol.row().steps.iter().chain(more).copied().collect()

@@ -38,7 +38,8 @@ fn the_sample_is_a_plan() {
     assert_eq!(alice.auth.username, alice.address);
     assert_eq!(alice.auth.method, Method::Password(SecretSource::File(dir.path().join("alice"))));
     assert_eq!(alice.auth.mechanisms, [Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256]);
-    let imap = Endpoint { host: "mail.example.com".into(), port: 993, tls: TlsMode::Implicit };
+    let imap =
+        Endpoint { host: "mail.example.com".into(), port: 993, tls: TlsMode::Implicit, path: "".into() };
     assert_eq!(alice.mail_service.endpoints[&Protocol::Imap], imap);
     assert_eq!(plan.fleet_keys.sign.expose(), "fleet-key-0123456789abcdef");
     assert!(plan.files.contains(&dir.path().join("bob")));
@@ -84,13 +85,16 @@ fn later_layers_win_and_null_removes() {
 fn every_form_of_a_mail_service_is_taken() {
     let text = "version: 1\nsite: a\nmail_services:\n  m: { preset: microsoft365 }\n  x:\n    preset: exchange\n    \
                 host: x.example\n    imap: { tls: starttls, address: '[2001:db8::1]:1143' }\n    mapi: {}\n    \
-                owa: { url: 'https://x.example/owa/' }\n    resolver: { servers: [10.1.0.1] }\n    tls: { min_version: 1.3 }\n    \
+                owa: { url: 'https://x.example:8443/mail/?a' }\n    resolver: { servers: [10.1.0.1] }\n    tls: { min_version: 1.3 }\n    \
                 proxy: { url: 'http://p.example:3128', no_proxy: [.example] }\n\
                 checks:\n- endpoint: { mail_service: x, name: front }\n- name: m\n  endpoint: { mail_service: m }\n";
     let plan = load_str("t.yaml", text).unwrap_or_else(|problems| panic!("{problems}"));
     let x = &plan.mail_services["x"];
-    let imap = Endpoint { host: "2001:db8::1".into(), port: 1143, tls: TlsMode::Starttls };
+    let imap = Endpoint { host: "2001:db8::1".into(), port: 1143, tls: TlsMode::Starttls, path: "".into() };
     assert_eq!(x.endpoints[&Protocol::Imap], imap);
+    let url = |protocol| x.endpoints[&protocol].url();
+    assert_eq!(url(Protocol::Ews), "https://x.example/EWS/Exchange.asmx");
+    assert_eq!(url(Protocol::Owa), "https://x.example:8443/mail/?a");
     assert_eq!(x.resolver, Resolver::Servers(vec!["10.1.0.1".parse().unwrap()]));
     assert!(x.tls.min_tls13);
     let names: Vec<_> = plan.checks.iter().map(|check| &*check.name).collect();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mailprobe::catalogue::Protocol;
 use mailprobe::config::plan::{
     Auth, Check, Endpoint, FleetKeys, Http, IpFamily, Limits, Log, LogFormat, LogLevel, MailService, Mailbox,
-    Method, Plan, Reference, Resolver, Roundtrip, SecretSource, Tls, TlsMode, What,
+    Method, Plan, Reference, Resolver, Roundtrip, Scheme, SecretSource, Tls, TlsMode, What,
 };
 use mailprobe::secret::Secret;
 
@@ -85,6 +85,7 @@ pub fn mailbox(name: &str) -> Arc<Mailbox> {
             username: Arc::from(name),
             method: Method::Password(SecretSource::Inline(Secret::new("a-password-of-the-tests"))),
             mechanisms: Vec::new(),
+            scheme: Scheme::Basic,
         },
         limits: Limits { messages_per_day: None, external_per_day: 300 },
         max_sessions: 3,
@@ -93,7 +94,12 @@ pub fn mailbox(name: &str) -> Arc<Mailbox> {
 }
 
 fn mail_service(name: &str) -> Arc<MailService> {
-    let endpoint = |port| Endpoint { host: Arc::from("mail.contoso.example"), port, tls: TlsMode::Implicit };
+    let endpoint = |port| Endpoint {
+        host: Arc::from("mail.contoso.example"),
+        port,
+        tls: TlsMode::Implicit,
+        path: "".into(),
+    };
     Arc::new(MailService {
         name: Arc::from(name),
         endpoints: [(Protocol::Smtp, 465), (Protocol::Imap, 993), (Protocol::Pop3, 995)]

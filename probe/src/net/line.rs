@@ -181,18 +181,31 @@ impl Line {
         self.quick();
     }
 
-    fn tcp(&self) -> Option<&TcpStream> {
+    /// The server's own certificate, as DER.
+    pub(super) fn leaf(&self) -> Option<Bytes> {
         match self.io.as_ref()? {
-            Io::Plain(stream) => Some(stream),
-            Io::Tls(stream) => Some(stream.get_ref().0),
+            Io::Plain(_) => None,
+            Io::Tls(stream) => {
+                let chain = stream.get_ref().1.peer_certificates()?;
+                chain.first().map(|leaf| Bytes::copy_from_slice(leaf))
+            }
         }
     }
 
-    fn quick(&self) {
-        if let Some(tcp) = self.tcp() {
-            // Only a hint: without it we are slower, not wrong.
-            tcp.set_quickack(true).ok();
+    /// The stream itself, for a protocol that is not made of lines.
+    pub(super) fn into_io(mut self) -> Result<Io, Fault> {
+        if self.has_unread() {
+            return Err(Fault::new(Reason::ProtocolViolation, "the server spoke before it was asked"));
         }
+        self.io.take().ok_or_else(closed)
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        self.io.as_ref().map(Io::tcp)
+    }
+
+    fn quick(&self) {
+        self.io.as_ref().map(Io::quick);
     }
 
     async fn fill(&mut self) -> Result<(), Fault> {
@@ -229,7 +242,7 @@ fn closed() -> Fault {
     Fault::new(Reason::ConnectionDropped, "the connection is closed")
 }
 
-fn dropped(error: &io::Error) -> Fault {
+pub(super) fn dropped(error: &io::Error) -> Fault {
     let reason = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         // A stream that does not decrypt was tampered with or cut in the middle.
         Some(_) => Reason::TlsFailed,
@@ -239,6 +252,18 @@ fn dropped(error: &io::Error) -> Fault {
 }
 
 impl Io {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
+    pub(super) fn quick(&self) {
+        // Only a hint: without it we are slower, not wrong.
+        self.tcp().set_quickack(true).ok();
+    }
+
     fn pinned(&mut self) -> Pin<&mut (dyn Stream + '_)> {
         match self {
             Self::Plain(stream) => Pin::new(stream),

@@ -1,5 +1,6 @@
 //! Resolve, connect, proxy, TLS: timed, bounded. One attempt, one address; no metric, no lane.
 
+pub mod http;
 pub mod line;
 mod proxy;
 mod resolve;
@@ -52,6 +53,14 @@ impl Net {
     /// `name_unknown`, `dns_failed`.
     pub async fn resolve(&self, endpoint: &Endpoint, rec: &Recorder) -> Result<Vec<SocketAddr>, Fault> {
         rec.time(Step::Resolve, self.resolver.lookup(&endpoint.host, endpoint.port)).await
+    }
+
+    /// Hosts and ports of an SRV record, the preferred first; none where there is no record.
+    ///
+    /// # Errors
+    /// `dns_failed`.
+    pub async fn srv(&self, name: &str) -> Result<Vec<(String, u16)>, Fault> {
+        self.resolver.srv(name).await
     }
 
     /// Whether this endpoint is reached through the proxy.

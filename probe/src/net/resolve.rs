@@ -1,5 +1,6 @@
 //! Names to addresses: timed by the caller, each lookup fresh, names absolute.
 
+use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -7,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::RData;
 
 use crate::catalogue::Reason;
 use crate::config::plan::{IpFamily, Resolver};
@@ -57,6 +59,31 @@ impl Lookup {
         addresses.sort_by_key(|address| (!has_route(*address), address.is_ipv4(), *address));
         addresses.dedup();
         Ok(addresses)
+    }
+
+    /// Hosts and ports of an SRV record (RFC 2782), the preferred first.
+    pub(super) async fn srv(&self, name: &str) -> Result<Vec<(String, u16)>, Fault> {
+        let absolute = format!("{}.", name.trim_end_matches('.'));
+        let found = match self.resolver()?.srv_lookup(absolute).await {
+            Ok(found) => found,
+            Err(error) if error.is_nx_domain() || error.is_no_records_found() => return Ok(Vec::new()),
+            Err(error) => return Err(Fault::new(Reason::DnsFailed, &format!("{name}: {error}"))),
+        };
+        let mut records: Vec<_> = found
+            .answers()
+            .iter()
+            .filter_map(|record| match &record.data {
+                RData::SRV(srv) => Some((srv.priority, Reverse(srv.weight), srv.target.to_utf8(), srv.port)),
+                _ => None,
+            })
+            .collect();
+        records.sort();
+        let host = |target: String| target.trim_end_matches('.').to_owned();
+        Ok(records
+            .into_iter()
+            .map(|(.., target, port)| (host(target), port))
+            .filter(|(host, _)| !host.is_empty())
+            .collect())
     }
 
     async fn ask(&self, host: &str) -> Result<Vec<IpAddr>, Fault> {

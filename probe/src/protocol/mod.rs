@@ -1,10 +1,15 @@
 //! A file or folder per protocol: the wire and nothing else. A protocol knows no lane, no metric, no sink.
 
+pub mod autodiscover;
+pub mod ews;
 pub mod imap;
+pub mod owa;
 pub mod pop3;
 pub mod smtp;
+pub mod web;
 
-use std::time::Duration;
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -18,7 +23,7 @@ use crate::outcome::{Fact, Fault, Fut, Recorder, Said};
 /// A connection that can be signed in.
 pub trait SignIn: Session {
     /// Signs in with the first allowed mechanism that is offered.
-    fn sign_in<'a>(&'a mut self, credential: &'a Credential) -> Fut<'a, ()>;
+    fn sign_in<'a>(&'a mut self, credential: &'a Credential, rec: &'a Recorder) -> Fut<'a, ()>;
 }
 
 /// A session of some protocol, owned by one task. After an error or a dropped future it is closed, never used again.
@@ -31,6 +36,19 @@ pub trait Session: Send + 'static {
     }
 
     fn inbox(&mut self) -> Option<&mut dyn Inbox> {
+        None
+    }
+
+    fn directory(&mut self) -> Option<&mut dyn Directory> {
+        None
+    }
+
+    fn free_busy(&mut self) -> Option<&mut dyn FreeBusy> {
+        None
+    }
+
+    /// What Autodiscover told.
+    fn settings(&self) -> Option<&autodiscover::Settings> {
         None
     }
 
@@ -151,6 +169,48 @@ pub trait Inbox: Send {
     /// Deletes for good; what is gone already is no fault. How many were there. After `cleanup_failed` the session is
     /// good still, and the items are not gone.
     fn delete<'a>(&'a mut self, ids: &'a [ItemId], rec: &'a Recorder) -> Fut<'a, usize>;
+}
+
+/// Somebody whom the directory knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub name: String,
+    /// Lower case.
+    pub address: String,
+}
+
+/// A session that can look people up.
+pub trait Directory: Send {
+    /// Who is meant by a name or an address; nobody is no fault.
+    fn resolve<'a>(&'a mut self, name: &'a str, rec: &'a Recorder) -> Fut<'a, Vec<Person>>;
+}
+
+/// How somebody's time is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Free,
+    Tentative,
+    Busy,
+    Away,
+    Elsewhere,
+}
+
+/// A time that is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Busy {
+    pub span: Range<SystemTime>,
+    pub status: Status,
+}
+
+/// A session that can tell when somebody is busy.
+pub trait FreeBusy: Send {
+    /// What the calendar of that address shows to others within the span.
+    fn look_up<'a>(
+        &'a mut self,
+        of: &'a str,
+        span: Range<SystemTime>,
+        rec: &'a Recorder,
+    ) -> Fut<'a, Vec<Busy>>;
 }
 
 /// The server's words hold one of these, in any case.

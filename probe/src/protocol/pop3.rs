@@ -330,7 +330,7 @@ fn reason(code: &str, text: &str, stage: Stage) -> Reason {
 }
 
 impl SignIn for Pop3 {
-    fn sign_in<'a>(&'a mut self, credential: &'a Credential) -> Fut<'a, ()> {
+    fn sign_in<'a>(&'a mut self, credential: &'a Credential, _: &'a Recorder) -> Fut<'a, ()> {
         Box::pin(self.sign_in_by(credential))
     }
 }

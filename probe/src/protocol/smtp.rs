@@ -288,7 +288,7 @@ impl Smtp {
 }
 
 impl SignIn for Smtp {
-    fn sign_in<'a>(&'a mut self, credential: &'a Credential) -> Fut<'a, ()> {
+    fn sign_in<'a>(&'a mut self, credential: &'a Credential, _: &'a Recorder) -> Fut<'a, ()> {
         Box::pin(self.sign_in_by(credential))
     }
 }

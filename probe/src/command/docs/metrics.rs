@@ -49,9 +49,15 @@ pub(super) fn page() -> io::Result<String> {
 }
 
 const GROUPS: &[(&str, &[Kind])] = &[
-    ("Every check", &[Kind::Roundtrip, Kind::Login, Kind::Endpoint]),
+    (
+        "Every check",
+        &[Kind::Roundtrip, Kind::Login, Kind::Endpoint, Kind::FreeBusy, Kind::Directory, Kind::Autodiscover],
+    ),
     ("Round trips", &[Kind::Roundtrip]),
-    ("Mailboxes: round trips and logins", &[Kind::Roundtrip, Kind::Login]),
+    (
+        "Mailboxes: all that sign in",
+        &[Kind::Roundtrip, Kind::Login, Kind::FreeBusy, Kind::Directory, Kind::Autodiscover],
+    ),
     ("Endpoints", &[Kind::Endpoint]),
     ("The probe itself", &[]),
 ];

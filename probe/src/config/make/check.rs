@@ -12,6 +12,7 @@ use super::{MailServices, Mailboxes, Make, fingerprint};
 use crate::catalogue::{Capability, Kind};
 
 const EVERY: Duration = Duration::from_secs(60);
+const RARELY: Duration = Duration::from_secs(15 * 60);
 /// Of a run that says nothing else, where `every` leaves so much.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const LATE_AFTER: Duration = Duration::from_secs(30);
@@ -78,6 +79,9 @@ impl Make {
         let parts = match row.id {
             Kind::Roundtrip => self.roundtrip(&path, &entry.node, known),
             Kind::Login => self.login(&path, &entry.node, known),
+            Kind::Directory => self.directory(&path, &entry.node, known),
+            Kind::FreeBusy => self.free_busy(&path, &entry.node, known),
+            Kind::Autodiscover => self.autodiscover(&path, &entry.node, known),
             _ => self.endpoint_check(&path, &entry.node, known),
         };
         self.same_name(&path, name, entry.node.get("name"));
@@ -108,6 +112,64 @@ impl Make {
         let need = Some(Capability::SignIn);
         let protocols = self.protocols(&path.key("protocols"), &raw.protocols.0, need, service.as_deref());
         Some((What::Login { mailbox: mailbox?, protocols }, every, timeout))
+    }
+
+    fn directory(
+        &mut self,
+        path: &KeyPath,
+        node: &Node,
+        known: &Known<'_>,
+    ) -> Option<(What, Duration, Duration)> {
+        let raw: raw::Directory = self.decode(node, path)?;
+        let (every, timeout) = self.rare(path, raw.every, raw.timeout, known);
+        let mailbox = self.mailbox_of(path, "mailbox", &raw.mailbox, known);
+        let of = self.mailbox_of(path, "of", &raw.of, known);
+        let service = self.service_of(&raw.mailbox, known);
+        let need = Some(Capability::Directory);
+        let protocols = self.protocols(&path.key("protocols"), &raw.protocols.0, need, service.as_deref());
+        Some((What::Directory { mailbox: mailbox?, of: of?, protocols }, every, timeout))
+    }
+
+    fn free_busy(
+        &mut self,
+        path: &KeyPath,
+        node: &Node,
+        known: &Known<'_>,
+    ) -> Option<(What, Duration, Duration)> {
+        let raw: raw::FreeBusy = self.decode(node, path)?;
+        let (every, timeout) = self.rare(path, raw.every, raw.timeout, known);
+        let mailbox = self.mailbox_of(path, "mailbox", &raw.mailbox, known);
+        let of = self.mailbox_of(path, "of", &raw.of, known);
+        let service = self.service_of(&raw.mailbox, known);
+        let need = Some(Capability::FreeBusy);
+        let words = [raw.protocol];
+        let protocol = self.protocols(&path.key("protocol"), &words, need, service.as_deref());
+        let protocol = *protocol.first()?;
+        Some((What::FreeBusy { mailbox: mailbox?, of: of?, protocol }, every, timeout))
+    }
+
+    fn autodiscover(
+        &mut self,
+        path: &KeyPath,
+        node: &Node,
+        known: &Known<'_>,
+    ) -> Option<(What, Duration, Duration)> {
+        let raw: raw::Autodiscover = self.decode(node, path)?;
+        let (every, timeout) = self.rare(path, raw.every, raw.timeout, known);
+        let mailbox = self.mailbox_of(path, "mailbox", &raw.mailbox, known)?;
+        Some((What::Autodiscover { mailbox }, every, timeout))
+    }
+
+    /// What changes seldom is looked at less often.
+    fn rare(
+        &mut self,
+        path: &KeyPath,
+        every: Option<Span>,
+        timeout: Option<Span>,
+        known: &Known<'_>,
+    ) -> (Duration, Duration) {
+        let every = every.or(known.top.defaults.every).or(Some(Span(RARELY)));
+        self.times(path, &Times { every, timeout }, known.top)
     }
 
     fn endpoint_check(

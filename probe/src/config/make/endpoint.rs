@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls_pki_types::ServerName;
 
-use super::super::plan::Proxy;
+use super::super::plan::{Endpoint, Proxy};
 use super::super::problem::KeyPath;
 use super::super::raw;
 use super::Make;
@@ -49,6 +49,14 @@ impl Make {
             self.refuse_value(path, text, expected);
         }
         false
+    }
+
+    /// An http or https URL as an endpoint.
+    pub(super) fn url(&mut self, path: &KeyPath, text: &str) -> Option<Endpoint> {
+        if !self.check_url(path, text, &["https", "http"]) {
+            return None;
+        }
+        Endpoint::of_url(text)
     }
 
     /// `http://[user@]host:port`, or a map with credentials.

@@ -56,7 +56,20 @@ impl Make {
             };
             endpoints.extend(endpoint.map(|endpoint| (protocol, endpoint)));
         }
-        self.web_parts(path, raw);
+        for (protocol, part) in [(Protocol::Ews, &raw.ews), (Protocol::Owa, &raw.owa)] {
+            let filled = filled_in(protocol, raw);
+            let endpoint = match part {
+                Some(None) => None,
+                None => filled,
+                Some(Some(part)) => self.web(&path.key(protocol.name()), part, filled),
+            };
+            endpoints.extend(endpoint.map(|endpoint| (protocol, endpoint)));
+        }
+        if let Some(part) = &raw.autodiscover {
+            let endpoint = self.web(&path.key("autodiscover"), part, None);
+            endpoints.extend(endpoint.map(|endpoint| (Protocol::Autodiscover, endpoint)));
+        }
+        self.later_parts(path, raw);
         if endpoints.is_empty() && self.findings.problems.len() == told {
             self.missing(path, "`host:`, or an address for at least one of smtp, imap, pop3");
         }
@@ -114,22 +127,38 @@ impl Make {
                 }
             },
         };
-        Some(Endpoint { host, port, tls })
+        Some(Endpoint { host, port, tls, path: "".into() })
+    }
+
+    fn web(&mut self, path: &KeyPath, part: &raw::Web, filled: Option<Endpoint>) -> Option<Endpoint> {
+        let at = path.key("url");
+        match &part.url {
+            Some(url) => {
+                let endpoint = self.url(&at, url)?;
+                if endpoint.tls == TlsMode::None {
+                    self.warn_at(&at, "without TLS credentials cross the network in clear");
+                }
+                Some(endpoint)
+            }
+            None if filled.is_some() => filled,
+            None => {
+                self.missing(&at, "an https URL (or `host:` with `preset: exchange`)");
+                None
+            }
+        }
     }
 
     /// Accepted and checked for shape; used once their protocols are built.
-    fn web_parts(&mut self, path: &KeyPath, raw: &raw::MailService) {
-        for (key, part) in
-            [("ews", &raw.ews), ("mapi", &raw.mapi), ("caldav", &raw.caldav), ("owa", &raw.owa)]
-        {
+    fn later_parts(&mut self, path: &KeyPath, raw: &raw::MailService) {
+        for (key, part) in [("mapi", &raw.mapi), ("caldav", &raw.caldav)] {
             let Some(part) = part else { continue };
             let at = path.key(key).key("url");
             match &part.url {
                 Some(url) => {
                     self.check_url(&at, url, &["https", "http"]);
                 }
-                // Autodiscover can find these two.
-                None if ["mapi", "ews"].contains(&key) => {}
+                // Autodiscover can find it.
+                None if key == "mapi" => {}
                 None => self.missing(&at, "an https URL"),
             }
         }
@@ -191,11 +220,14 @@ fn filled_in(protocol: Protocol, raw: &raw::MailService) -> Option<Endpoint> {
         (raw::Preset::Microsoft365, _) => return None,
         (raw::Preset::Generic | raw::Preset::Exchange, _) => raw.host.as_deref()?,
     };
-    let (port, tls) = match protocol {
-        Protocol::Smtp => (587, TlsMode::Starttls),
-        Protocol::Imap => (993, TlsMode::Implicit),
-        Protocol::Pop3 => (995, TlsMode::Implicit),
+    let exchange = raw.preset == Some(raw::Preset::Exchange);
+    let (port, tls, path) = match protocol {
+        Protocol::Smtp => (587, TlsMode::Starttls, ""),
+        Protocol::Imap => (993, TlsMode::Implicit, ""),
+        Protocol::Pop3 => (995, TlsMode::Implicit, ""),
+        Protocol::Ews if exchange => (443, TlsMode::Implicit, "/EWS/Exchange.asmx"),
+        Protocol::Owa if exchange => (443, TlsMode::Implicit, "/owa/"),
         _ => return None,
     };
-    Some(Endpoint { host: host.into(), port, tls })
+    Some(Endpoint { host: host.into(), port, tls, path: path.into() })
 }

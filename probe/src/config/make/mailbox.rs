@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::super::plan::{Auth, Limits, Mailbox, Mechanism, Method, SecretSource};
+use super::super::plan::{Auth, Limits, Mailbox, Mechanism, Method, Scheme, SecretSource};
 use super::super::problem::{KeyPath, nearest, one_of};
 use super::super::raw;
 use super::super::tree::Node;
@@ -13,8 +13,8 @@ use crate::secret::{HIDDEN, Secret};
 
 const MAX_SESSIONS: u32 = 3;
 const EXTERNAL_PER_DAY: u32 = 300;
-const BUILT_METHODS: &str = "what this release has: password, or oauth2 with `flow: token_file`";
-const LATER_METHODS: &[&str] = &["ntlm", "kerberos"];
+const BUILT_METHODS: &str = "what this release has: password, ntlm, or oauth2 with `flow: token_file`";
+const LATER_METHODS: &[&str] = &["kerberos"];
 const LATER_FLOWS: &[&str] =
     &["client_credentials", "refresh_token", "device_code", "password", "certificate", "managed_identity"];
 
@@ -122,7 +122,9 @@ impl Make {
 
     fn auth(&mut self, path: &KeyPath, raw: &raw::Auth, address: &str, microsoft365: bool) -> Option<Auth> {
         let usual: &[Mechanism] = match raw.method {
-            raw::AuthMethod::Password => &[Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256],
+            raw::AuthMethod::Password | raw::AuthMethod::Ntlm => {
+                &[Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256]
+            }
             raw::AuthMethod::Oauth2 => &[Mechanism::Oauthbearer, Mechanism::Xoauth2],
         };
         let mechanisms = match &raw.mechanisms {
@@ -130,9 +132,9 @@ impl Make {
             None => usual.to_vec(),
         };
         let method = match raw.method {
-            raw::AuthMethod::Password => {
+            raw::AuthMethod::Password | raw::AuthMethod::Ntlm => {
                 if microsoft365 {
-                    let found = "password, which Microsoft 365 does not take".to_owned();
+                    let found = "a password, which Microsoft 365 does not take".to_owned();
                     self.refuse(&path.key("method"), found, "oauth2");
                 }
                 self.password(path, raw).map(Method::Password)
@@ -143,6 +145,11 @@ impl Make {
             username: raw.username.as_deref().unwrap_or(address).into(),
             method: method?,
             mechanisms,
+            scheme: match raw.method {
+                raw::AuthMethod::Password => Scheme::Basic,
+                raw::AuthMethod::Ntlm => Scheme::Ntlm,
+                raw::AuthMethod::Oauth2 => Scheme::Bearer,
+            },
         })
     }
 
@@ -181,7 +188,11 @@ impl Make {
             [("password", raw.password.is_some()), ("password_file", raw.password_file.is_some())]
         {
             if given {
-                self.refuse(&path.key(key), format!("the key {key}"), "it with `method: password` only");
+                self.refuse(
+                    &path.key(key),
+                    format!("the key {key}"),
+                    "it with `method: password` or `ntlm` only",
+                );
             }
         }
         if raw.flow.is_none() {
@@ -222,7 +233,7 @@ impl Make {
             match known {
                 Some(mechanism) if usual.contains(mechanism) => mechanisms.push(*mechanism),
                 Some(mechanism) => {
-                    let with = if method == raw::AuthMethod::Password { "a password" } else { "a token" };
+                    let with = if method == raw::AuthMethod::Oauth2 { "a token" } else { "a password" };
                     let found =
                         format!("{}, which does not work with {with}", mechanism.name().to_lowercase());
                     self.refuse(&at, found, one_of(right()));

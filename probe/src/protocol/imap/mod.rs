@@ -396,7 +396,7 @@ impl State {
 }
 
 impl SignIn for Imap {
-    fn sign_in<'a>(&'a mut self, credential: &'a Credential) -> Fut<'a, ()> {
+    fn sign_in<'a>(&'a mut self, credential: &'a Credential, _: &'a Recorder) -> Fut<'a, ()> {
         Box::pin(self.sign_in_by(credential))
     }
 }

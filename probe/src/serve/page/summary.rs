@@ -179,6 +179,9 @@ fn doing_word(lane: &LaneView) -> &'static str {
         ("write", _) => "write",
         (_, "login") => "sign in",
         (_, "endpoint") => "connect",
+        (_, "directory") => "look up",
+        (_, "free_busy") => "free/busy",
+        (_, "autodiscover") => "discover",
         _ => "check",
     }
 }

@@ -1,0 +1,188 @@
+//! Looking, waiting, reading and deleting through Exchange Web Services.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::get_item::Part;
+use super::streaming::Heard;
+use super::{Ews, distinguished};
+use crate::catalogue::{Reason, Step};
+use crate::net::line::LARGEST_MESSAGE;
+use crate::outcome::{Fault, Fut, Recorder};
+use crate::protocol::{Folder, Inbox, Item, ItemId, Looked, Memory, Woken};
+
+/// Items read by one request.
+const BATCH: usize = 20;
+/// Of an item that is larger only the headers are read: our own messages are smaller.
+const WHOLE_UP_TO: u64 = 64 << 10;
+/// A folder of strangers' mail is looked through so far and no further.
+const MOST_OLD: usize = 1000;
+/// Rounds of one synchronisation; a server that never comes to an end is broken.
+const MOST_ROUNDS: usize = 64;
+
+/// What is known of the folders of a session.
+#[derive(Default)]
+pub(super) struct Folders {
+    known: HashMap<Folder, Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The server's own mark of how far we have seen.
+    state: String,
+    /// What is there, by id, with its size.
+    items: BTreeMap<String, u64>,
+}
+
+impl Ews {
+    async fn look_into(&mut self, folder: Folder, rec: &Recorder) -> Result<Looked, Fault> {
+        let began = Instant::now();
+        let mut known = self.folders.known.remove(&folder).unwrap_or_default();
+        let is_first = known.state.is_empty();
+        let mut fresh: Vec<(String, u64)> = Vec::new();
+        for round in 0.. {
+            if round == MOST_ROUNDS {
+                let words = format!("{} never comes to the end of its changes", distinguished(folder));
+                return Err(Fault::new(Reason::ProtocolViolation, &words));
+            }
+            let changes = match self.sync_folder_items(folder, &known.state, rec).await {
+                // The state is too old for the server: from the beginning.
+                Err(fault)
+                    if fault.server_code.as_str() == "ErrorInvalidSyncStateData"
+                        && !known.state.is_empty() =>
+                {
+                    known = Known::default();
+                    fresh.clear();
+                    continue;
+                }
+                changes => changes?,
+            };
+            known.state = changes.state;
+            for id in changes.deleted {
+                known.items.remove(&id);
+                fresh.retain(|(of, _)| *of != id);
+            }
+            for (id, size) in changes.created {
+                if known.items.insert(id.clone(), size).is_none() {
+                    fresh.push((id, size));
+                }
+            }
+            if changes.last {
+                break;
+            }
+        }
+        // When the server showed them; that they are read takes a second request.
+        let at = Instant::now();
+        if is_first && fresh.len() > MOST_OLD {
+            fresh.drain(..fresh.len() - MOST_OLD);
+        }
+        let found = self.read(folder, &fresh, at, rec).await?;
+        let present = known.items.keys().map(|id| ItemId { folder, id: id.clone() }).collect();
+        let total = Some(known.items.len() as u64);
+        self.folders.known.insert(folder, known);
+        Ok(Looked { began, found, present: Some(present), total })
+    }
+
+    async fn read(
+        &mut self,
+        folder: Folder,
+        ids: &[(String, u64)],
+        at: Instant,
+        rec: &Recorder,
+    ) -> Result<Vec<Item>, Fault> {
+        let mut found = Vec::new();
+        let (small, large): (Vec<_>, Vec<_>) = ids.iter().partition(|(_, size)| *size <= WHOLE_UP_TO);
+        for (part, some) in [(Part::Whole, small), (Part::Head, large)] {
+            for batch in some.chunks(BATCH) {
+                let names: Vec<_> = batch.iter().map(|(id, _)| id.as_str()).collect();
+                let read = self.get_items(&names, part, rec).await?;
+                found.extend(names.iter().zip(read).filter_map(|(id, bytes)| {
+                    let id = ItemId { folder, id: (*id).to_owned() };
+                    Some(Item { id, at, bytes: bytes?, whole: part == Part::Whole })
+                }));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn wait_told(&mut self, nudge: &Notify, limit: Duration) -> Result<Woken, Fault> {
+        let until = Instant::now() + limit;
+        loop {
+            if !self.untold && self.told.is_none() {
+                self.subscribe().await?;
+            }
+            let heard = tokio::select! {
+                () = nudge.notified() => return Ok(Woken::Nudged),
+                () = tokio::time::sleep_until(until) => return Ok(Woken::Limit),
+                heard = async {
+                    match self.told.as_mut() {
+                        Some(told) => told.hear().await,
+                        None => std::future::pending().await,
+                    }
+                } => heard,
+            };
+            match heard {
+                Ok(Heard::Change) => return Ok(Woken::Told),
+                Ok(Heard::Nothing) => {}
+                // It ends after the time that was asked for; what came in between is for a look to see.
+                Ok(Heard::End) => {
+                    self.told = None;
+                    return Ok(Woken::Told);
+                }
+                Err(fault) => {
+                    self.told = None;
+                    return Err(fault);
+                }
+            }
+        }
+    }
+}
+
+impl Inbox for Ews {
+    fn look<'a>(&'a mut self, folder: Folder, _: &'a mut Memory, rec: &'a Recorder) -> Fut<'a, Looked> {
+        Box::pin(rec.time(Step::Look, self.look_into(folder, rec)))
+    }
+
+    fn wait<'a>(&'a mut self, nudge: &'a Notify, limit: Duration) -> Fut<'a, Woken> {
+        Box::pin(self.wait_told(nudge, limit))
+    }
+
+    fn is_told(&self) -> bool {
+        !self.untold
+    }
+
+    fn folders<'a>(&'a mut self, rec: &'a Recorder) -> Fut<'a, Vec<Folder>> {
+        Box::pin(async move {
+            let asked = [Folder::Junk, Folder::Sent, Folder::Drafts, Folder::Trash];
+            let found = self.get_folders(&asked, rec).await?;
+            Ok(found.into_iter().map(|(folder, _)| folder).collect())
+        })
+    }
+
+    fn fetch<'a>(&'a mut self, id: &'a ItemId, rec: &'a Recorder) -> Fut<'a, Bytes> {
+        Box::pin(rec.time(Step::Fetch, async move {
+            let size = self.folders.known.get(&id.folder).and_then(|known| known.items.get(&id.id));
+            if size.is_some_and(|size| *size > LARGEST_MESSAGE as u64) {
+                return Ok(Bytes::new());
+            }
+            let read = self.get_items(&[&id.id], Part::Whole, rec).await?;
+            // Gone meanwhile: there is nothing to read.
+            Ok(read.into_iter().next().flatten().unwrap_or_default())
+        }))
+    }
+
+    fn delete<'a>(&'a mut self, ids: &'a [ItemId], rec: &'a Recorder) -> Fut<'a, usize> {
+        Box::pin(rec.time(Step::Cleanup, async move {
+            let ids: Vec<_> = ids.iter().map(|id| id.id.as_str()).collect();
+            let mut gone = 0;
+            for batch in ids.chunks(BATCH) {
+                gone += self.delete_items(batch, rec).await?;
+            }
+            Ok(gone)
+        }))
+    }
+}

@@ -1,0 +1,358 @@
+//! The envelope of Exchange Web Services (MS-OXWSCORE, section 2.2; SOAP 1.1), and the four layers of failure in an answer:
+//! HTTP status, SOAP fault, ResponseClass, ResponseCode.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use roxmltree::{Document, Node, ParsingOptions};
+
+use crate::catalogue::Reason;
+use crate::net::http::Answer;
+use crate::outcome::{Fault, Said};
+use crate::protocol::{says, web};
+
+/// Elements, attributes and texts of one answer.
+const MOST_NODES: u32 = 200_000;
+/// A server that asks for a longer rest is asked again after this.
+const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
+
+/// A request's whole body. The version is the oldest that knows all that is asked here.
+pub(super) fn envelope(body: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\
+         <soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+         xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\" \
+         xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\">\
+         <soap:Header><t:RequestServerVersion Version=\"Exchange2010_SP2\"/></soap:Header>\
+         <soap:Body>{body}</soap:Body></soap:Envelope>"
+    )
+}
+
+/// Text in XML. What XML 1.0 cannot carry is left out.
+pub(in crate::protocol) fn escape(text: &str) -> Cow<'_, str> {
+    let special =
+        |c: char| matches!(c, '<' | '>' | '&' | '"' | '\'') || (c.is_control() && !"\t\n\r".contains(c));
+    if !text.contains(special) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            c if special(c) => {}
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// XML, bounded: no document type, so no entity of anybody's; so many nodes and no more.
+pub(in crate::protocol) fn parse(text: &str) -> Result<Document<'_>, Fault> {
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
+    // A document with more levels than this would be walked level by level.
+    Document::parse_with_options(text, options).map_err(|error| {
+        let words =
+            format!("the answer is no XML that is taken: {error}; it begins {}", Said::new(&start(text)));
+        Fault::new(Reason::ProtocolViolation, &words)
+    })
+}
+
+fn start(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// The body as XML. Of an answer that is none, its status tells more.
+pub(in crate::protocol) fn document(answer: &Answer) -> Result<Document<'_>, Fault> {
+    text_of(answer).and_then(parse).map_err(|fault| web::fault_of(answer).unwrap_or(fault))
+}
+
+/// The body as text: UTF-8, with or without a mark before it.
+fn text_of(answer: &Answer) -> Result<&str, Fault> {
+    let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+    std::str::from_utf8(body).map_err(|_| Fault::new(Reason::ProtocolViolation, "the answer is not in UTF-8"))
+}
+
+/// The first element of that local name below a node; prefixes and namespaces differ between servers.
+pub(in crate::protocol) fn below<'a, 'd>(node: Node<'a, 'd>, name: &str) -> Option<Node<'a, 'd>> {
+    node.descendants().find(|at| at.tag_name().name() == name)
+}
+
+/// The text of the first element of that local name; empty where there is none.
+pub(in crate::protocol) fn word<'a>(node: Node<'a, '_>, name: &str) -> &'a str {
+    below(node, name).and_then(|at| at.text()).unwrap_or_default().trim()
+}
+
+/// The response messages of an operation, each still to be judged.
+///
+/// # Errors
+/// The HTTP status, a SOAP fault; `protocol_violation` for the answer to another request.
+pub(super) fn messages<'a, 'd>(
+    answer: &Answer,
+    document: &'a Document<'d>,
+    operation: &str,
+) -> Result<Vec<Node<'a, 'd>>, Fault> {
+    let body = response(answer, document, operation)?;
+    let messages = below(body, "ResponseMessages");
+    let messages: Vec<_> =
+        messages.map(|of| of.children().filter(Node::is_element).collect()).unwrap_or_default();
+    if messages.is_empty() {
+        return Err(Fault::new(Reason::ProtocolViolation, &format!("{operation}Response without a message")));
+    }
+    Ok(messages)
+}
+
+/// The response element of an operation.
+pub(super) fn response<'a, 'd>(
+    answer: &Answer,
+    document: &'a Document<'d>,
+    operation: &str,
+) -> Result<Node<'a, 'd>, Fault> {
+    let root = document.root_element();
+    let body = root.children().find(|at| at.tag_name().name() == "Body");
+    let first = body.and_then(|body| body.children().find(Node::is_element));
+    let Some(first) = first.filter(|_| root.tag_name().name() == "Envelope") else {
+        return Err(web::fault_of(answer).unwrap_or_else(|| {
+            let words = format!("the answer is no SOAP: its first element is {}", root.tag_name().name());
+            Fault::new(Reason::ProtocolViolation, &words)
+        }));
+    };
+    if first.tag_name().name() == "Fault" {
+        return Err(soap_fault(answer, first));
+    }
+    if let Some(fault) = web::fault_of(answer) {
+        return Err(fault);
+    }
+    let found = first.tag_name().name();
+    if found.strip_suffix("Response") != Some(operation) {
+        let words = format!("asked for {operation}, the answer is {found}");
+        return Err(Fault::new(Reason::ProtocolViolation, &words));
+    }
+    Ok(first)
+}
+
+fn soap_fault(answer: &Answer, fault: Node<'_, '_>) -> Fault {
+    let code = [word(fault, "ResponseCode"), word(fault, "ErrorCode"), word(fault, "faultcode")];
+    let code = code.into_iter().find(|code| !code.is_empty()).unwrap_or_default();
+    let code = code.rsplit(':').next().unwrap_or(code);
+    let said = [word(fault, "faultstring"), word(fault, "Message")];
+    let said = said.into_iter().find(|said| !said.is_empty()).unwrap_or_default();
+    let mut made = coded(code, said, rest(fault));
+    if made.reason == Reason::ServerError
+        && let Some(by_status) = web::fault_of(answer).filter(|of| of.reason == Reason::Throttled)
+    {
+        made.reason = by_status.reason;
+        made.rest = made.rest.or(by_status.rest);
+    }
+    made
+}
+
+/// `BackOffMilliseconds`, which comes with ErrorServerBusy.
+fn rest(node: Node<'_, '_>) -> Option<Duration> {
+    let value = node.descendants().find(|at| {
+        at.tag_name().name() == "Value"
+            && at.attribute("Name").is_some_and(|name| name.eq_ignore_ascii_case("BackOffMilliseconds"))
+    })?;
+    let milliseconds = value.text()?.trim().parse().ok()?;
+    Some(Duration::from_millis(milliseconds).min(LONGEST_REST))
+}
+
+/// One response message: good, or a fault. A warning is a success whose code says what is left out.
+pub(super) fn judge(message: Node<'_, '_>) -> Result<(), Fault> {
+    let class = message.attribute("ResponseClass").unwrap_or_default();
+    let code = word(message, "ResponseCode");
+    match class {
+        "Success" if matches!(code, "NoError" | "") => Ok(()),
+        "Warning" if code != "ErrorBatchProcessingStopped" => Ok(()),
+        _ if class.is_empty() && code == "NoError" => Ok(()),
+        _ => Err(coded(code, word(message, "MessageText"), rest(message))),
+    }
+}
+
+/// What a code means. An unknown one survives as text.
+fn coded(code: &str, said: &str, rest: Option<Duration>) -> Fault {
+    let known = CODES.iter().find(|(names, _)| names.contains(&code)).map(|(_, reason)| *reason);
+    let blocked = ["blocked", "disabled", "not allowed", "ews is not"];
+    let reason = match known {
+        Some(Reason::AccessDenied) if says(said, &blocked) => Reason::BlockedByPolicy,
+        Some(reason) => reason,
+        None => Reason::ServerError,
+    };
+    let words = if said.is_empty() { code.to_owned() } else { format!("{code}: {said}") };
+    let mut fault = Fault::new(reason, &words).coded(code);
+    fault.rest = rest;
+    fault
+}
+
+/// MS-OXWSCDATA, section 2.2.5.24 (ResponseCodeType). What is not listed is `server_error`.
+const CODES: &[(&[&str], Reason)] = &[
+    (&["ErrorServerBusy", "ErrorExceededQuota", "ErrorInsufficientResources"], Reason::Throttled),
+    (
+        &["ErrorExceededConnectionCount", "ErrorExceededSubscriptionCount", "ErrorTooManyObjectsOpened"],
+        Reason::TooManySessions,
+    ),
+    (
+        &[
+            "ErrorAccessDenied",
+            "ErrorImpersonateUserDenied",
+            "ErrorImpersonationDenied",
+            "ErrorAccessModeSpecified",
+        ],
+        Reason::AccessDenied,
+    ),
+    (&["ErrorBlockedByPolicy", "ErrorClientNotAllowed", "ErrorEwsBlocked"], Reason::BlockedByPolicy),
+    (
+        &[
+            "ErrorNonExistentMailbox",
+            "ErrorNonPrimarySmtpAddress",
+            "ErrorMissingEmailAddress",
+            "ErrorInvalidSmtpAddress",
+        ],
+        Reason::MailboxUnknown,
+    ),
+    (&["ErrorAccountDisabled", "ErrorMailboxConfiguration"], Reason::MailboxDisabled),
+    (&["ErrorPasswordExpired", "ErrorPasswordChangeRequired"], Reason::PasswordExpired),
+    (
+        &[
+            "ErrorMailboxStoreUnavailable",
+            "ErrorMailboxFailover",
+            "ErrorMailboxMoveInProgress",
+            "ErrorMailboxLogonFailed",
+        ],
+        Reason::MailboxOffline,
+    ),
+    (
+        &[
+            "ErrorMailboxSiteFailover",
+            "ErrorWrongServerVersion",
+            "ErrorWrongServerVersionDelegate",
+            "ErrorIncorrectUpdatePropertyCount",
+        ],
+        Reason::ServerError,
+    ),
+    (&["ErrorMailboxMoved", "ErrorDestinationMailboxMoved"], Reason::MailboxMoved),
+    (&["ErrorQuotaExceeded"], Reason::MailboxFull),
+    (&["ErrorFolderNotFound", "ErrorInvalidFolderId", "ErrorManagedFolderNotFound"], Reason::FolderMissing),
+    (&["ErrorSendAsDenied"], Reason::SenderRefused),
+    (
+        &["ErrorInvalidRecipients", "ErrorMissingRecipients", "ErrorRecipientNotFound"],
+        Reason::RecipientRefused,
+    ),
+    (
+        &["ErrorMessageSizeExceeded", "ErrorMessageTransientError", "ErrorMimeContentInvalid"],
+        Reason::MessageRefused,
+    ),
+    (
+        &[
+            "ErrorSubmissionQuotaExceeded",
+            "ErrorRecipientLimitExceeded",
+            "ErrorMessageSubmissionQuotaExceeded",
+        ],
+        Reason::SendingLimitReached,
+    ),
+    (&["ErrorMessagePerFolderCountReceiveQuotaExceeded"], Reason::MailboxFull),
+    (
+        &[
+            "ErrorADUnavailable",
+            "ErrorADOperation",
+            "ErrorNoRespondingCASInDestinationSite",
+            "ErrorProxyRequestNotAllowed",
+            "ErrorProxyRequestProcessingFailed",
+            "ErrorProxyServiceDiscoveryFailed",
+            "ErrorConnectionFailed",
+        ],
+        Reason::ServerUnavailable,
+    ),
+    (&["ErrorTokenSerializationDenied", "ErrorInvalidToken"], Reason::TokenRefused),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use hyper::{HeaderMap, StatusCode};
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        }
+    }
+
+    fn judged(status: u16, body: &str) -> Result<usize, Fault> {
+        let answer = answer(status, body);
+        let document = document(&answer)?;
+        let messages = messages(&answer, &document, "GetFolder")?;
+        for message in &messages {
+            judge(*message)?;
+        }
+        Ok(messages.len())
+    }
+
+    fn message(class: &str, inner: &str) -> String {
+        format!(
+            "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body><m:GetFolderResponse xmlns:m='m'>\
+             <m:ResponseMessages><m:GetFolderResponseMessage ResponseClass='{class}'>{inner}\
+             </m:GetFolderResponseMessage></m:ResponseMessages></m:GetFolderResponse></s:Body></s:Envelope>"
+        )
+    }
+
+    #[test]
+    fn every_layer_of_failure_is_seen() {
+        let busy = "<m:MessageText>Busy.</m:MessageText><m:ResponseCode>ErrorServerBusy</m:ResponseCode><m:MessageXml>\
+                    <t:Value xmlns:t='t' Name='BackOffMilliseconds'>2500</t:Value></m:MessageXml>";
+        let fault = |code: &str| {
+            format!(
+                "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body><s:Fault><faultcode>s:Client</faultcode>\
+                 <faultstring>No.</faultstring><detail><e:ResponseCode xmlns:e='e'>{code}</e:ResponseCode></detail>\
+                 </s:Fault></s:Body></s:Envelope>"
+            )
+        };
+        let other = message("Success", "<m:ResponseCode>NoError</m:ResponseCode>")
+            .replace("GetFolderResponse", "GetItemResponse");
+        let cases: &[(u16, String, Result<usize, Reason>)] = &[
+            (200, message("Success", "<m:ResponseCode>NoError</m:ResponseCode>"), Ok(1)),
+            (200, message("Error", busy), Err(Reason::Throttled)),
+            (
+                200,
+                message("Error", "<m:ResponseCode>ErrorOfTheFuture</m:ResponseCode>"),
+                Err(Reason::ServerError),
+            ),
+            (
+                200,
+                message("Success", "<m:ResponseCode>ErrorAccessDenied</m:ResponseCode>"),
+                Err(Reason::AccessDenied),
+            ),
+            (200, message("", ""), Err(Reason::ServerError)),
+            (200, fault("ErrorMailboxStoreUnavailable"), Err(Reason::MailboxOffline)),
+            (500, fault("ErrorSchemaValidation"), Err(Reason::ServerError)),
+            (500, "<html><body>Runtime Error</body></html>".into(), Err(Reason::ServerError)),
+            (500, message("Success", "<m:ResponseCode>NoError</m:ResponseCode>"), Err(Reason::ServerError)),
+            (200, "<html><body>Welcome to the hotel</body></html>".into(), Err(Reason::ProtocolViolation)),
+            (200, "not XML".into(), Err(Reason::ProtocolViolation)),
+            (200, other, Err(Reason::ProtocolViolation)),
+            (200, "<!DOCTYPE a [<!ENTITY b 'b'>]><a>&b;</a>".into(), Err(Reason::ProtocolViolation)),
+            (503, "<html>Service Unavailable</html>".into(), Err(Reason::ServerUnavailable)),
+            (404, "no such<br>path".into(), Err(Reason::EndpointNotFound)),
+            (200, "<a>".repeat(300_000), Err(Reason::ProtocolViolation)),
+        ];
+        for (status, body, expected) in cases {
+            let found = judged(*status, body).map_err(|fault| fault.reason);
+            assert_eq!(&found, expected, "{status} {}", start(body));
+        }
+        let rest = judged(200, &message("Error", busy)).unwrap_err().rest;
+        assert_eq!(rest, Some(Duration::from_millis(2500)));
+        let unknown =
+            judged(200, &message("Error", "<m:ResponseCode>ErrorOfTheFuture</m:ResponseCode>")).unwrap_err();
+        assert_eq!(unknown.server_code.as_str(), "ErrorOfTheFuture");
+    }
+
+    #[test]
+    fn text_is_escaped_and_what_xml_cannot_carry_is_left_out() {
+        assert_eq!(escape("a<b>&\"'\u{1}c\td"), "a&lt;b&gt;&amp;&quot;&apos;c\td");
+    }
+}

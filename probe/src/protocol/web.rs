@@ -1,0 +1,377 @@
+//! What all protocols over HTTP share: one connection to one address, signed in, with its cookies.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
+
+use crate::auth::http as signin;
+use crate::auth::ntlm;
+use crate::auth::sasl::Credential;
+use crate::catalogue::{Reason, Step};
+use crate::clock;
+use crate::config::plan::{Endpoint, Scheme};
+use crate::net::http::{Answer, Ask, Http, Stream, Unanswered, text};
+use crate::net::{Net, To};
+use crate::outcome::{Fact, Fault, Recorder, Said};
+
+/// Cookies that are kept, and how large they may be together.
+const MOST_COOKIES: usize = 50;
+const LARGEST_COOKIES: usize = 16 << 10;
+/// A server that asks for a longer rest is asked again after this.
+const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
+
+/// What these requests call themselves.
+pub const USER_AGENT: &str = concat!("mailprobe/", env!("CARGO_PKG_VERSION"));
+
+/// What Microsoft's support asks for: header, and the name that it is shown by.
+const SUPPORT_IDS: &[(&str, &str)] = &[
+    ("request-id", "request-id"),
+    ("x-feserver", "X-FEServer"),
+    ("x-beserver", "X-BEServer"),
+    ("x-calculatedbetarget", "X-CalculatedBETarget"),
+    ("x-diaginfo", "X-DiagInfo"),
+];
+
+/// A conversation with one endpoint.
+pub struct Web {
+    net: Arc<Net>,
+    endpoint: Endpoint,
+    to: To,
+    connection: Option<Http>,
+    /// The connection is signed in, where a connection is what signs in.
+    signed: bool,
+    credential: Option<Credential>,
+    cookies: BTreeMap<String, String>,
+}
+
+impl Web {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Those of the steps.
+    pub async fn connect(net: &Arc<Net>, endpoint: &Endpoint, to: To, rec: &Recorder) -> Result<Self, Fault> {
+        let mut web = Self {
+            net: Arc::clone(net),
+            endpoint: endpoint.clone(),
+            to,
+            connection: None,
+            signed: false,
+            credential: None,
+            cookies: BTreeMap::new(),
+        };
+        web.dial(rec).await?;
+        Ok(web)
+    }
+
+    /// Another connection of the same client: the same credential, cookies and address.
+    ///
+    /// # Errors
+    /// Those of the steps.
+    pub async fn another(&self, rec: &Recorder) -> Result<Self, Fault> {
+        let mut web = Self {
+            net: Arc::clone(&self.net),
+            endpoint: self.endpoint.clone(),
+            to: self.to,
+            connection: None,
+            signed: false,
+            credential: self.credential.clone(),
+            cookies: self.cookies.clone(),
+        };
+        web.dial(rec).await?;
+        Ok(web)
+    }
+
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// From here on requests are signed in.
+    pub fn sign_in_as(&mut self, credential: &Credential) {
+        self.credential = Some(credential.clone());
+        self.signed = false;
+    }
+
+    /// Whether the connection is open, as far as one can tell without asking. One that is not is opened anew by the next
+    /// request: servers close idle connections as they like.
+    pub fn is_open(&self) -> bool {
+        self.connection.as_ref().is_some_and(Http::is_open)
+    }
+
+    async fn dial(&mut self, rec: &Recorder) -> Result<(), Fault> {
+        let line = self.net.dial(&self.endpoint, self.to, rec).await?;
+        self.connection = Some(Http::over(line, &self.endpoint).await?);
+        self.signed = false;
+        Ok(())
+    }
+
+    /// Asks, and reads the whole answer; a 401 is a fault, every other status is the caller's to judge.
+    ///
+    /// # Errors
+    /// Those of the connection, the sign-in and the bounds.
+    pub async fn ask(&mut self, ask: Ask, rec: &Recorder) -> Result<Answer, Unanswered> {
+        let stream = self.begin(ask, rec).await?;
+        let answer = stream.whole().await;
+        if answer.is_err() {
+            // What is left of the answer would be taken for the next one's.
+            self.connection = None;
+        }
+        Ok(answer?)
+    }
+
+    /// Asks, up to the head of the answer.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn begin(&mut self, ask: Ask, rec: &Recorder) -> Result<Stream, Unanswered> {
+        let mut fresh = false;
+        loop {
+            if !self.is_open() {
+                fresh = true;
+                self.dial(rec).await.map_err(|fault| Unanswered { fault, unsent: true })?;
+            }
+            let signed = self.signed;
+            match self.begin_once(ask.clone(), rec).await {
+                // It was closed while nobody looked: that is no fault of anybody's.
+                Err(unanswered) if unanswered.unsent && !fresh => self.connection = None,
+                // The connection was signed in and is not any more: once more, on a new one.
+                Ok(stream) if stream.status == StatusCode::UNAUTHORIZED && signed && !fresh => {
+                    self.connection = None;
+                }
+                Ok(stream) => return Ok(self.admitted(stream).await?),
+                Err(unanswered) => {
+                    self.connection = None;
+                    return Err(unanswered);
+                }
+            }
+        }
+    }
+
+    /// Whether what answers here is well, without signing in: the page that balancers ask for (Exchange has one in each
+    /// virtual directory), and where there is none, what the endpoint itself says.
+    ///
+    /// # Errors
+    /// Those of the connection; what the status means.
+    pub async fn health(&mut self, rec: &Recorder) -> Result<(), Fault> {
+        let path = self.endpoint.path.to_string();
+        let directory = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let page = format!("/{directory}/healthcheck.htm");
+        let health = rec.time(Step::Greeting, self.status(&page, rec)).await?;
+        if health.status.is_success() {
+            rec.note(Fact::Greeting(Said::new(&plain(&health.body))));
+            return Ok(());
+        }
+        let said = fault_of(&health);
+        if !matches!(health.status.as_u16(), 300..=399 | 401 | 403 | 404 | 405) {
+            return said.map_or(Ok(()), Err);
+        }
+        let own = rec.time(Step::Hello, self.status(&path, rec)).await?;
+        match own.status.as_u16() {
+            // It wants a sign-in, another method, or a cookie: it is there.
+            200..=399 | 401 | 405 | 411 | 415 => Ok(()),
+            _ => fault_of(&own).map_or(Ok(()), Err),
+        }
+    }
+
+    async fn status(&mut self, path: &str, rec: &Recorder) -> Result<Answer, Fault> {
+        let ask = Ask::get(path).with("user-agent", USER_AGENT);
+        self.ask(ask, rec).await.map_err(|unanswered| unanswered.fault)
+    }
+
+    async fn begin_once(&mut self, mut ask: Ask, rec: &Recorder) -> Result<Stream, Unanswered> {
+        self.put_cookies(&mut ask.headers);
+        if let Some(credential) = self.credential.clone() {
+            if let Some(value) = credential.authorization() {
+                authorize(&mut ask.headers, &value)?;
+            } else if !self.signed {
+                let value = self.negotiate(&credential, &ask, rec).await?;
+                authorize(&mut ask.headers, &value)?;
+            }
+        }
+        let connection = self.connection.as_mut().ok_or_else(closed)?;
+        let stream = connection.begin(ask).await?;
+        self.learn(&stream.headers, rec);
+        self.signed = stream.status != StatusCode::UNAUTHORIZED;
+        Ok(stream)
+    }
+
+    /// A 401 ends here, its body read so that nothing of it is left on the connection.
+    async fn admitted(&mut self, stream: Stream) -> Result<Stream, Fault> {
+        let Some(credential) = &self.credential else { return Ok(stream) };
+        if stream.status != StatusCode::UNAUTHORIZED {
+            return Ok(stream);
+        }
+        self.connection = None;
+        Err(signin::refused(&stream.headers, credential.scheme, credential))
+    }
+
+    /// NTLM (MS-NTHT): the first message in a request without a body, the answer to the challenge for the real one.
+    async fn negotiate(
+        &mut self,
+        credential: &Credential,
+        ask: &Ask,
+        rec: &Recorder,
+    ) -> Result<String, Unanswered> {
+        let connection = self.connection.as_mut().ok_or_else(closed)?;
+        let client = ntlm::Client::new(&credential.username, credential.secret.expose());
+        let mut first = Ask { body: Bytes::new(), ..ask.clone() };
+        authorize(&mut first.headers, &format!("NTLM {}", STANDARD.encode(client.negotiate())))?;
+        let answer = connection.ask(first).await.map_err(|unanswered| {
+            // The request itself was not sent yet, whatever became of this one.
+            Unanswered { unsent: unanswered.unsent, ..unanswered }
+        })?;
+        note_support_ids(&answer.headers, rec);
+        if answer.status != StatusCode::UNAUTHORIZED {
+            if let Some(fault) = fault_of(&answer) {
+                return Err(fault.into());
+            }
+            let words = format!("the server asks for no sign-in by NTLM: {}", answer.status);
+            return Err(Fault::new(Reason::MechanismUnavailable, &words).into());
+        }
+        let Some(challenge) = signin::token(&answer.headers, Scheme::Ntlm) else {
+            let fault = signin::refused(&answer.headers, Scheme::Ntlm, credential);
+            let fault = match fault.reason {
+                Reason::MechanismUnavailable => fault,
+                _ => Fault { reason: Reason::ProtocolViolation, ..fault },
+            };
+            return Err(fault.into());
+        };
+        if !connection.is_open() {
+            let words = "the server closes the connection in the middle of NTLM, which signs a connection in";
+            return Err(Fault::new(Reason::MechanismUnavailable, words).into());
+        }
+        let channel = connection.leaf().map(|leaf| ntlm::channel_binding(leaf));
+        let binding = ntlm::Binding { channel, target: &format!("HTTP/{}", self.endpoint.host) };
+        let now = ntlm::filetime(clock::wall());
+        let message = client.authenticate(&challenge, &binding, now, random()?).map_err(|error| {
+            Fault::new(Reason::ProtocolViolation, &format!("the NTLM challenge: {error}"))
+        })?;
+        Ok(format!("NTLM {}", STANDARD.encode(message)))
+    }
+
+    pub fn set_cookie(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
+    }
+
+    fn put_cookies(&self, headers: &mut HeaderMap) {
+        if self.cookies.is_empty() {
+            return;
+        }
+        let all: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if let Ok(value) = HeaderValue::from_str(&all.join("; ")) {
+            headers.insert(COOKIE, value);
+        }
+    }
+
+    /// Cookies (one host, one client: their scope does not matter), support ids, the server's clock.
+    fn learn(&mut self, headers: &HeaderMap, rec: &Recorder) {
+        note_support_ids(headers, rec);
+        for value in headers.get_all(SET_COOKIE) {
+            let Ok(value) = value.to_str() else { continue };
+            let Some((name, value)) = value.split(';').next().unwrap_or_default().split_once('=') else {
+                continue;
+            };
+            let held: usize = self.cookies.iter().map(|(name, value)| name.len() + value.len()).sum();
+            if self.cookies.len() < MOST_COOKIES && held + value.len() < LARGEST_COOKIES {
+                self.cookies.insert(name.trim().to_owned(), value.trim().to_owned());
+            }
+        }
+    }
+}
+
+fn note_support_ids(headers: &HeaderMap, rec: &Recorder) {
+    for (header, name) in SUPPORT_IDS {
+        let value = text(headers, header);
+        if !value.is_empty() {
+            rec.note(Fact::SupportId(name, Said::new(value)));
+        }
+    }
+}
+
+fn authorize(headers: &mut HeaderMap, value: &str) -> Result<(), Fault> {
+    let mut value = HeaderValue::from_str(value)
+        .map_err(|_| Fault::new(Reason::InternalError, "this credential fits no header"))?;
+    value.set_sensitive(true);
+    headers.insert(AUTHORIZATION, value);
+    Ok(())
+}
+
+fn closed() -> Fault {
+    Fault::new(Reason::ConnectionDropped, "the connection is closed")
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Fault> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| Fault::new(Reason::InternalError, &error.to_string()))?;
+    Ok(bytes)
+}
+
+/// What a status other than success means, whatever was asked; the body's first words go with it.
+pub fn fault_of(answer: &Answer) -> Option<Fault> {
+    if answer.status.is_success() {
+        return None;
+    }
+    let status = answer.status.as_u16();
+    let location = answer.header("location");
+    let reason = match status {
+        300..=399 | 451 => Reason::MailboxMoved,
+        401 => Reason::CredentialsRejected,
+        403 => Reason::AccessDenied,
+        404 | 405 | 410 => Reason::EndpointNotFound,
+        407 => Reason::ProxyRefused,
+        408 => Reason::ServerTimeout,
+        413 => Reason::MessageRefused,
+        429 => Reason::Throttled,
+        440 => Reason::SessionLost,
+        456 => Reason::AccountLocked,
+        502..=504 => Reason::ServerUnavailable,
+        500..=599 => Reason::ServerError,
+        _ => Reason::ProtocolViolation,
+    };
+    let rest = rest_of(answer);
+    // Whoever says when to come back is not broken.
+    let reason = if status == 503 && rest.is_some() { Reason::Throttled } else { reason };
+    let diagnostics = answer.header("x-ms-diagnostics");
+    let words = [location, diagnostics, &plain(&answer.body)]
+        .into_iter()
+        .filter(|words| !words.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let mut fault = Fault::new(reason, &format!("{} {words}", answer.status)).coded(&status.to_string());
+    fault.rest = rest;
+    Some(fault)
+}
+
+/// `Retry-After` (RFC 9110, section 10.2.3): seconds or a date.
+fn rest_of(answer: &Answer) -> Option<Duration> {
+    let value = answer.header("retry-after").trim();
+    let rest = match value.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(clock::wall()).unwrap_or_default(),
+    };
+    Some(rest.min(LONGEST_REST))
+}
+
+/// An error page without its markup.
+fn plain(body: &[u8]) -> String {
+    let start = String::from_utf8_lossy(&body[..body.len().min(4096)]);
+    let mut text = String::new();
+    let mut inside = false;
+    for c in start.chars() {
+        match c {
+            '<' => inside = true,
+            '>' => {
+                inside = false;
+                text.push(' ');
+            }
+            c if !inside => text.push(c),
+            _ => {}
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
