@@ -2,29 +2,26 @@
 
 use mailprobe::catalogue::Reason;
 use mailprobe_sandbox::{Fault, Protocol};
-use mailprobe_tests::{Flaw, PASSWORD, Step};
+use mailprobe_tests::{Flaw, PASSWORD, Reply, Step};
 
 use crate::stage::{
     ONCE, Stage, imap_greeting, imap_signed_in, imap_signing_in, name_server, pop_signing_in, smtp_message,
     smtp_recipient, smtp_sender, smtp_signed_in, smtp_signing_in,
 };
 
-/// What smtp, imap and pop3 cannot give, and the issue that brings what can.
+/// What the protocols that are built cannot give, and the issue that brings what can.
 pub const NOT_YET: &[(Reason, u32)] = &[
-    (Reason::SecretExpired, 3),
-    (Reason::ChannelBindingMismatch, 3),
-    (Reason::EndpointNotFound, 3),
-    (Reason::OutboxStuck, 3),
-    (Reason::CalendarStale, 3),
-    (Reason::CalendarLost, 3),
-    (Reason::CalendarShifted, 3),
-    (Reason::SyncStalled, 3),
-    (Reason::MeetingUnanswered, 3),
-    (Reason::DirectoryWrong, 3),
-    (Reason::FreeBusyWrong, 3),
-    (Reason::ClientVersionBlocked, 3),
     // Only HTTP's Date tells the time.
     (Reason::ClockWrong, 3),
+    (Reason::CalendarStale, 4),
+    (Reason::CalendarLost, 4),
+    (Reason::CalendarShifted, 4),
+    (Reason::MeetingUnanswered, 4),
+    (Reason::OutboxStuck, 7),
+    (Reason::SyncStalled, 7),
+    (Reason::ClientVersionBlocked, 7),
+    // An application's own secret.
+    (Reason::SecretExpired, 8),
 ];
 
 /// The check, the mailbox and the mail service have the reason's name.
@@ -156,7 +153,21 @@ pub const CASES: &[Case] = &[
         stage.login(name, "smtp", smtp_signing_in("454 4.7.0 ask again"));
     }),
 
+    login(Reason::ChannelBindingMismatch, "ews", "auth", "SEC_E_BAD_BINDINGS", |stage, name| {
+        stage.web_login(name, "ntlm", |asked| {
+            let third = asked.header("authorization").len() > 100;
+            let headers = if third {
+                "www-authenticate: NTLM\r\nx-ms-diagnostics: 80090346 SEC_E_BAD_BINDINGS"
+            } else {
+                "www-authenticate: NTLM TlRMTVNTUAACAAAAAAAAADgAAAAFAoECASNFZ4mrze8AAAAAAAAAAAAAAAA4AAAABgBwFwAAAA8="
+            };
+            Reply::Whole(401, headers.to_owned(), String::new())
+        });
+    }),
     // client
+    login(Reason::EndpointNotFound, "ews", "auth", "404", |stage, name| {
+        stage.web_login(name, "password", |_| Reply::Whole(404, String::new(), "no such path".to_owned()));
+    }),
     login(Reason::NameUnknown, "imap", "resolve", "", |stage, name| {
         let body = match name_server() {
             Some(server) => format!("imap: {{ address: \"mail.test:143\", tls: none }}, resolver: {{ servers: [{server}] }}"),
@@ -269,6 +280,16 @@ pub const CASES: &[Case] = &[
         stage.trip(name, Protocol::Smtp, Fault::Junk, "late_after: 6s");
     }),
 
+    login(Reason::DirectoryWrong, "ews", "directory", "found nobody", |stage, name| {
+        stage.web_check(name, &format!("directory: {{ name: {name}, mailbox: {name}, of: well-bob, protocols: [ews], {ONCE} }}"), |asked| {
+            if asked.body.contains("ResolveNames") { soap("ResolveNames", "Error", "ErrorNameResolutionNoResults", "") } else { inbox() }
+        });
+    }),
+    login(Reason::FreeBusyWrong, "ews", "free_busy", "ends before it begins", |stage, name| {
+        stage.web_check(name, &format!("free_busy: {{ name: {name}, mailbox: {name}, of: well-bob, protocol: ews, {ONCE} }}"), |asked| {
+            if asked.body.contains("GetUserAvailability") { upside_down() } else { inbox() }
+        });
+    }),
     // policy
     login(Reason::BlockedByPolicy, "smtp", "auth", "535 5.7.139 basic authentication is disabled", |stage, name| {
         stage.login(name, "smtp", smtp_signing_in("535 5.7.139 basic authentication is disabled"));
@@ -304,3 +325,26 @@ pub const CASES: &[Case] = &[
         stage.scene.check(&format!("login: {{ name: {name}, mailbox: {name}, protocols: [smtp], {ONCE} }}"));
     }),
 ];
+
+fn soap(operation: &str, class: &str, code: &str, more: &str) -> Reply {
+    Reply::ok(format!(
+        "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body><m:{operation}Response xmlns:m='m'>\
+         <m:ResponseMessages><m:{operation}ResponseMessage ResponseClass='{class}'><m:ResponseCode>{code}</m:ResponseCode>\
+         {more}</m:{operation}ResponseMessage></m:ResponseMessages></m:{operation}Response></s:Body></s:Envelope>"
+    ))
+}
+
+fn inbox() -> Reply {
+    soap("GetFolder", "Success", "NoError", "")
+}
+
+fn upside_down() -> Reply {
+    Reply::ok(
+        "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body><GetUserAvailabilityResponse>\
+         <FreeBusyResponseArray><FreeBusyResponse><ResponseMessage ResponseClass='Success'><ResponseCode>NoError</ResponseCode>\
+         </ResponseMessage><FreeBusyView><FreeBusyViewType>FreeBusy</FreeBusyViewType><CalendarEventArray><CalendarEvent>\
+         <StartTime>2026-11-22T11:00:00</StartTime><EndTime>2026-11-22T10:00:00</EndTime><BusyType>Busy</BusyType>\
+         </CalendarEvent></CalendarEventArray></FreeBusyView></FreeBusyResponse></FreeBusyResponseArray>\
+         </GetUserAvailabilityResponse></s:Body></s:Envelope>",
+    )
+}

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use mailprobe_sandbox::{Fault, Protocol};
-use mailprobe_tests::{Ca, PASSWORD, Scene, Script, Service, Step};
+use mailprobe_tests::{Asked, Ca, PASSWORD, Reply, Scene, Script, Service, Step, WebScript};
 use tokio::net::TcpSocket;
 
 /// Of every check that needs no second run: one run, and what it came to stays.
@@ -130,6 +130,28 @@ impl Stage {
     /// The body of a healthy mail service.
     pub fn well(&self) -> String {
         self.well.body(&self.scene)
+    }
+
+    /// A sign-in over EWS by that method, at a web server that answers so.
+    pub fn web_login(&mut self, name: &str, method: &str, answer: fn(&Asked) -> Reply) {
+        self.web(name, method, answer);
+        self.scene.check(&format!("login: {{ name: {name}, mailbox: {name}, protocols: [ews], {ONCE} }}"));
+    }
+
+    /// The check of that line over EWS, at a web server that answers so.
+    pub fn web_check(&mut self, name: &str, check: &str, answer: fn(&Asked) -> Reply) {
+        self.web(name, "password", answer);
+        self.scene.check(check);
+    }
+
+    fn web(&mut self, name: &str, method: &str, answer: fn(&Asked) -> Reply) {
+        let server = WebScript::start(answer);
+        let url = format!("http://{}/EWS/Exchange.asmx", server.address());
+        self.keep(server);
+        self.scene.mail_service(name, &format!("ews: {{ url: \"{url}\" }}"));
+        let file = self.scene.file("password", PASSWORD);
+        let auth = format!("method: {method}, password_file: \"{file}\"");
+        self.scene.mailbox_by(name, name, &format!("{name}@sandbox.test"), &auth, "");
     }
 
     /// A port that refuses connections, and nobody else can take.

@@ -16,6 +16,7 @@ mod script;
 mod service;
 mod testbed;
 mod wait;
+mod web;
 
 pub use books::{books_agree, messages};
 pub use browser::Browser;
@@ -30,3 +31,4 @@ pub use script::{Script, Step};
 pub use service::Service;
 pub use testbed::{Delivery, Port, Testbed, User};
 pub use wait::{repository, secs, wait_until};
+pub use web::{Asked, Reply, WebScript};

@@ -1,0 +1,72 @@
+//! Exchange Web Services at the wire: every layer of failure, and what no server should do; none of it is success, none of
+//! it stops or bloats the probe.
+
+mod cases;
+
+use std::collections::BTreeSet;
+
+use mailprobe_tests::{Asked, Metrics, Probe, Scene, WebScript, secs};
+
+use cases::{CASES, good};
+
+/// Kilobytes that the process may have taken at most.
+const MOST_MEMORY: u64 = 96 * 1024;
+
+fn most_memory(probe: &Probe) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", probe.id())).expect("the process lives");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// One web server for all: the case is the first part of the path. `well` is none of them.
+#[test]
+fn every_layer_of_failure_has_a_reason() {
+    let server = WebScript::start(|asked: &Asked| {
+        let name = asked.path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let case = CASES.iter().find(|case| case.name == name);
+        case.map_or_else(|| good(asked), |case| (case.answer)(asked))
+    });
+    let mut scene = Scene::new();
+    let names = || CASES.iter().map(|case| case.name).chain(["well"]);
+    for name in names() {
+        let url = format!("http://{}/{name}/EWS/Exchange.asmx", server.address());
+        scene.mail_service(name, &format!("ews: {{ url: \"{url}\" }}"));
+        scene.mailbox(name, name, &format!("{name}@lab.test"));
+        scene.check(&format!(
+            "login: {{ name: {name}, mailbox: {name}, protocols: [ews], every: 24h, timeout: 8s }}"
+        ));
+    }
+    let probe = scene.start();
+    let mut open: BTreeSet<_> = names().collect();
+    let judged = |metrics: &Metrics, name: &str| metrics.has("mailprobe_check_success", &[("check", name)]);
+    probe.wait_until("every case is judged", secs(40), |metrics| {
+        open.retain(|name| !judged(metrics, name));
+        open.is_empty()
+    });
+    let (metrics, log) = (probe.metrics(), probe.log());
+    let mut wrong = Vec::new();
+    for case in CASES {
+        let why = [("check", case.name), ("reason", case.reason.name())];
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(&format!("={} ", case.name))).collect();
+        let lines = lines.join("\n");
+        let told = metrics.value("mailprobe_check_success", &[("check", case.name)]) == Some(0.0)
+            && metrics.value("mailprobe_check_failing", &why) == Some(1.0)
+            && lines.contains(case.words);
+        if !told {
+            wrong.push(format!(
+                "{}: not {} with {:?}, but\n{lines}",
+                case.name,
+                case.reason.name(),
+                case.words
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(metrics.value("mailprobe_check_success", &[("check", "well")]), Some(1.0), "{log}");
+    assert!(!log.contains("panicked") && !log.contains("internal_error"), "{log}");
+    let most = most_memory(&probe);
+    assert!(most < MOST_MEMORY, "{most} kB");
+    let asked = server.asked();
+    let anchored = |asked: &Asked| asked.header("x-anchormailbox").ends_with("@lab.test");
+    assert!(asked.iter().all(anchored), "a request without an anchor");
+}

@@ -1,0 +1,146 @@
+//! A scripted web server over plain HTTP: what it answers is a function of what is asked.
+//!
+//! It serves on threads of its own until dropped.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// What was asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub method: String,
+    pub path: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Asked {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(of, _)| of == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// What is done about it.
+pub enum Reply {
+    /// Status, headers (`name: value` lines) and body; the connection is kept.
+    Whole(u16, String, String),
+    /// Bytes as they are, then the connection is closed.
+    Bytes(Vec<u8>),
+    /// A head, and a body of this piece again and again until the client has enough; no end.
+    Endless(&'static str),
+    /// Nothing, until the client has enough.
+    Stall,
+}
+
+impl Reply {
+    pub fn ok(body: impl Into<String>) -> Self {
+        Self::Whole(200, "content-type: text/xml; charset=utf-8".to_owned(), body.into())
+    }
+}
+
+/// A web server that follows a function.
+pub struct WebScript {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl WebScript {
+    pub fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("the address of a listener");
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (seen, stopped, answer) = (Arc::clone(&asked), Arc::clone(&stop), Arc::new(answer));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (Ok(stream), seen, answer) = (stream, Arc::clone(&seen), Arc::clone(&answer)) else {
+                    return;
+                };
+                thread::spawn(move || serve(stream, &seen, &*answer));
+            }
+        });
+        Self { address, asked, stop }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// All that was asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for WebScript {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // Wakes whoever accepts.
+        TcpStream::connect(self.address).ok();
+    }
+}
+
+fn serve(stream: TcpStream, seen: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Reply) {
+    let Ok(mut out) = stream.try_clone() else { return };
+    let mut from = BufReader::new(stream);
+    while let Some(asked) = read(&mut from) {
+        seen.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
+        if give(&mut out, answer(&asked), &mut from).is_none() {
+            return;
+        }
+    }
+}
+
+fn read(from: &mut BufReader<TcpStream>) -> Option<Asked> {
+    let mut line = String::new();
+    from.read_line(&mut line).ok().filter(|read| *read > 0)?;
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        from.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        let Some((name, value)) = line.split_once(':') else { break };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let mut body = vec![0; length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)];
+    from.read_exact(&mut body).ok()?;
+    Some(Asked { method, path, headers, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// `None`: the connection is over.
+fn give(out: &mut impl Write, answer: Reply, from: &mut BufReader<TcpStream>) -> Option<()> {
+    match answer {
+        Reply::Whole(status, headers, body) => {
+            let headers = if headers.is_empty() { headers } else { format!("{headers}\r\n") };
+            let head = format!("HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\n\r\n", body.len());
+            out.write_all(head.as_bytes()).and_then(|()| out.write_all(body.as_bytes())).ok()
+        }
+        Reply::Bytes(bytes) => {
+            out.write_all(&bytes).ok();
+            None
+        }
+        Reply::Endless(piece) => {
+            let head = "HTTP/1.1 200 x\r\ncontent-type: text/xml\r\ntransfer-encoding: chunked\r\n\r\n";
+            out.write_all(head.as_bytes()).ok()?;
+            let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+            while out.write_all(chunk.as_bytes()).is_ok() {}
+            None
+        }
+        Reply::Stall => {
+            // Until the client closes.
+            let _gone = from.read(&mut [0]);
+            None
+        }
+    }
+}
