@@ -2,8 +2,8 @@
 
 use std::{fmt, time::Duration};
 
-/// One of the three protocols the sandbox speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// One of the protocols the sandbox speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protocol {
     /// Submission, with STARTTLS and with TLS from the start.
     Smtp,
@@ -11,20 +11,38 @@ pub enum Protocol {
     Imap,
     /// POP3.
     Pop3,
+    /// Exchange Web Services.
+    Ews,
+    /// Autodiscover: the plain XML form, SOAP and JSON.
+    Autodiscover,
+    /// The web mail's forms, as far as its sign-in.
+    Owa,
 }
+
+/// How many protocols there are.
+pub(crate) const PROTOCOLS: usize = Protocol::ALL.len();
 
 impl Protocol {
     /// All of them, in the order in which tables name them.
-    pub const ALL: [Self; 3] = [Self::Smtp, Self::Imap, Self::Pop3];
+    pub const ALL: [Self; 6] = [Self::Smtp, Self::Imap, Self::Pop3, Self::Ews, Self::Autodiscover, Self::Owa];
 
-    /// The protocol's name as text: `smtp`, `imap`, `pop3`.
+    /// The protocol's name as text: `smtp`, `imap`, `pop3`, `ews`, `autodiscover`, `owa`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Smtp => "smtp",
             Self::Imap => "imap",
             Self::Pop3 => "pop3",
+            Self::Ews => "ews",
+            Self::Autodiscover => "autodiscover",
+            Self::Owa => "owa",
         }
+    }
+
+    /// Whether it is spoken over HTTP, all of which share the HTTPS listener.
+    #[must_use]
+    pub const fn is_http(self) -> bool {
+        matches!(self, Self::Ews | Self::Autodiscover | Self::Owa)
     }
 
     /// The protocol of that name.
@@ -137,10 +155,12 @@ pub struct FaultInfo {
     pub sentence: &'static str,
 }
 
-use Protocol::{Imap, Pop3, Smtp};
-const ANY: &[Protocol] = &[Smtp, Imap, Pop3];
-const SMTP: &[Protocol] = &[Smtp];
-const IMAP: &[Protocol] = &[Imap];
+use Protocol::{Autodiscover, Ews, Imap, Owa, Pop3, Smtp};
+const ANY: &[Protocol] = &[Smtp, Imap, Pop3, Ews, Autodiscover, Owa];
+const MAIL: &[Protocol] = &[Smtp, Imap, Pop3];
+const SEND: &[Protocol] = &[Smtp, Ews];
+const DEFER: &[Protocol] = &[Smtp, Ews, Autodiscover, Owa];
+const BOTH: &[Protocol] = &[Imap, Ews];
 
 const fn row(
     name: &'static str,
@@ -152,12 +172,20 @@ const fn row(
 }
 
 /// Every fault: its name, what it is for, what it does.
+///
+/// The protocols over HTTP share a port, so a fault of one of them begins where the path is known:
+/// after the request. Only the certificate is shown before; a fault of it at one of them is one of all.
 pub const FAULTS: &[FaultInfo] = &[
-    row("refuse", "", ANY, "connecting is refused and open sessions are cut"),
+    row(
+        "refuse",
+        "",
+        ANY,
+        "connecting is refused and open sessions are cut; over HTTP: cut after the request",
+    ),
     row("stall", "", ANY, "connections are accepted and never answered"),
     row("stall-after-auth", "", ANY, "sign-in works, later commands get no answer"),
-    row("cut", "", ANY, "sessions are closed right after the greeting"),
-    row("cut-after-data", "deliver|drop", SMTP, "the connection closes after a message's last byte"),
+    row("cut", "", ANY, "sessions are closed right after the greeting, over HTTP in the middle of an answer"),
+    row("cut-after-data", "deliver|drop", SEND, "the connection closes after a message's last byte"),
     row("slow", "duration", ANY, "each answer is late by that much"),
     row("garbage", "", ANY, "answers are binary noise"),
     row("wrong-certificate", "", ANY, "the certificate is for another name"),
@@ -165,30 +193,35 @@ pub const FAULTS: &[FaultInfo] = &[
     row("untrusted-certificate", "", ANY, "the certificate is signed by another authority"),
     row("reject-sign-in", "", ANY, "credentials are refused, whatever they are"),
     row("sign-in-unavailable", "", ANY, "credentials cannot be checked for now"),
-    row("no-starttls", "", ANY, "STARTTLS is not offered"),
-    row("defer", "", SMTP, "recipients are put off with 451 4.7.1, as greylisting does"),
-    row("refuse-recipient", "", SMTP, "recipients are refused with 550 5.1.1"),
-    row("refuse-sender", "", SMTP, "senders are refused with 550 5.7.1"),
-    row("refuse-message", "", SMTP, "messages are refused with 554 5.6.0 after their last byte"),
-    row("mailbox-full", "", SMTP, "recipients are refused with 552 5.2.2"),
-    row("lose", "", SMTP, "messages are accepted and never delivered"),
-    row("lose-every", "count", SMTP, "every n-th message is accepted and never delivered"),
-    row("delay", "duration", SMTP, "messages are delivered that much later"),
-    row("double", "", SMTP, "messages are delivered twice"),
-    row("corrupt", "", SMTP, "bytes of the body are changed on the way"),
-    row("junk", "", SMTP, "messages are delivered into the folder Junk"),
-    row("bounce", "", SMTP, "messages are accepted, then a notification of failure goes to the sender"),
-    row("banner", "", SMTP, "a disclaimer is put around the text"),
-    row("stale", "", &[Imap, Pop3], "new messages are there but are not shown"),
-    row("no-push", "", IMAP, "IDLE never tells of anything"),
-    row("no-idle", "", IMAP, "IDLE is not offered"),
+    row("no-starttls", "", MAIL, "STARTTLS is not offered"),
+    row(
+        "defer",
+        "",
+        DEFER,
+        "recipients are put off with 451 4.7.1, as greylisting does; 503 and Retry-After",
+    ),
+    row("refuse-recipient", "", SEND, "recipients are refused with 550 5.1.1, ErrorInvalidRecipients"),
+    row("refuse-sender", "", SEND, "senders are refused with 550 5.7.1, ErrorSendAsDenied"),
+    row("refuse-message", "", SEND, "messages are refused with 554 5.6.0 after their last byte"),
+    row("mailbox-full", "", SEND, "recipients are refused with 552 5.2.2, ErrorQuotaExceeded"),
+    row("lose", "", SEND, "messages are accepted and never delivered"),
+    row("lose-every", "count", SEND, "every n-th message is accepted and never delivered"),
+    row("delay", "duration", SEND, "messages are delivered that much later"),
+    row("double", "", SEND, "messages are delivered twice"),
+    row("corrupt", "", SEND, "bytes of the body are changed on the way"),
+    row("junk", "", SEND, "messages are delivered into the folder Junk"),
+    row("bounce", "", SEND, "messages are accepted, then a notification of failure goes to the sender"),
+    row("banner", "", SEND, "a disclaimer is put around the text"),
+    row("stale", "", &[Imap, Pop3, Ews], "new messages are there but are not shown"),
+    row("no-push", "", BOTH, "IDLE and notifications never tell of anything"),
+    row("no-idle", "", BOTH, "IDLE is not offered, subscriptions are refused"),
     row("too-many-sessions", "", ANY, "new sessions are turned away: there are too many"),
     row("shutdown-421", "", ANY, "sessions are turned away: the service shuts down"),
     row("flood", "", ANY, "answers never end"),
-    row("bad-tag", "", ANY, "answers break the protocol"),
-    row("no-to-select", "", IMAP, "SELECT INBOX is refused"),
-    row("no-delete", "", IMAP, "STORE and EXPUNGE are refused"),
-    row("unknown-untagged", "", IMAP, "untagged responses of unknown kinds come between the answers"),
+    row("bad-tag", "", ANY, "answers break the protocol; over HTTP: they are those to another request"),
+    row("no-to-select", "", BOTH, "SELECT INBOX is refused, the store is away"),
+    row("no-delete", "", BOTH, "STORE and EXPUNGE are refused, deleting and moving too"),
+    row("unknown-untagged", "", BOTH, "responses, or elements, of unknown kinds come between the answers"),
 ];
 
 /// A text that names no fault, with the reason.
@@ -346,68 +379,6 @@ fn duration(text: &str) -> Option<Duration> {
     }
 }
 
-/// A row of the table of scenarios: what is wrong at which protocol at once.
-pub(crate) struct Scenario {
-    pub(crate) name: &'static str,
-    pub(crate) faults: [Option<Fault>; 3],
-    /// How much later than at once mail is delivered, if not as the options say.
-    pub(crate) latency: Option<Duration>,
-}
-
-/// The scenarios' names, each with a sentence.
-pub(crate) const SCENARIOS: &[(&str, &str)] = &[
-    ("healthy", "all is well"),
-    ("slow", "SMTP and IMAP answer one second late and mail takes four more seconds"),
-    ("lossy", "every third message is accepted and never delivered"),
-    ("doubling", "every message is delivered twice"),
-    ("sign-in-outage", "no protocol can check credentials for now"),
-    ("wrong-password", "no protocol accepts the credentials"),
-    ("classic-outlook-outage", "SMTP and IMAP stall while POP3 goes on"),
-    ("server-down", "every connection is refused"),
-    ("stale-imap", "mail arrives but IMAP does not show it"),
-    ("bouncing", "mail is accepted and comes back to the sender as undeliverable"),
-    ("greylisting", "every recipient is put off with 451 4.7.1"),
-    ("certificate-expired", "the certificate has expired, at every protocol"),
-    ("junk", "mail is delivered into the folder Junk"),
-];
-
-/// What the scenario of that name sets.
-pub(crate) fn scenario(name: &str) -> Option<Scenario> {
-    let (name, _) = SCENARIOS.iter().find(|(known, _)| *known == name)?;
-    let all = |fault: Fault| [Some(fault.clone()), Some(fault.clone()), Some(fault)];
-    let smtp = |fault| [Some(fault), None, None];
-    let second = Duration::from_secs(1);
-    let faults = match *name {
-        "slow" => [Some(Fault::Slow(second)), Some(Fault::Slow(second)), None],
-        "lossy" => smtp(Fault::LoseEvery(3)),
-        "doubling" => smtp(Fault::Double),
-        "sign-in-outage" => all(Fault::SignInUnavailable),
-        "wrong-password" => all(Fault::RejectSignIn),
-        "classic-outlook-outage" => [Some(Fault::Stall), Some(Fault::Stall), None],
-        "server-down" => all(Fault::Refuse),
-        "stale-imap" => [None, Some(Fault::Stale), None],
-        "bouncing" => smtp(Fault::Bounce),
-        "greylisting" => smtp(Fault::Defer),
-        "certificate-expired" => all(Fault::ExpiredCertificate),
-        "junk" => smtp(Fault::Junk),
-        _ => [None, None, None],
-    };
-    Some(Scenario { name, faults, latency: (*name == "slow").then(|| Duration::from_secs(4)) })
-}
-
-/// There is no scenario of that name; the text lists those there are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownScenario(pub String);
-
-impl fmt::Display for UnknownScenario {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = SCENARIOS.iter().map(|(name, _)| *name).collect();
-        write!(f, "no scenario `{}`; there are {}", self.0, names.join(", "))
-    }
-}
-
-impl std::error::Error for UnknownScenario {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -441,15 +412,5 @@ mod tests {
         }
         assert_eq!(Fault::parse("slow=2s"), Ok(Fault::Slow(Duration::from_secs(2))));
         assert_eq!(Fault::parse("delay=1m"), Ok(Fault::Delay(Duration::from_secs(60))));
-    }
-
-    #[test]
-    fn every_scenario_has_a_row() {
-        for (name, sentence) in SCENARIOS {
-            let row = scenario(name).unwrap();
-            assert!(!sentence.is_empty());
-            assert_eq!(row.faults.iter().all(Option::is_none), *name == "healthy", "{name}");
-        }
-        assert!(scenario("nothing").is_none());
     }
 }

@@ -1,4 +1,5 @@
-//! An embedded mail service: SMTP submission, IMAP4rev1 and POP3 over one store in memory.
+//! An embedded mail service: SMTP submission, IMAP4rev1, POP3 and what an Exchange server speaks over HTTP
+//! (Web Services, Autodiscover, the sign-in of the web mail), all over one store in memory.
 //!
 //! It is what demonstrations and tests run against. It has its own certificate authority, and faults
 //! that can be switched on for each protocol while it runs.
@@ -20,17 +21,23 @@
 //! # }
 //! ```
 
+mod door;
+mod ews;
+mod exchange;
 mod fault;
+mod http;
 mod imap;
 mod listener;
 mod mangle;
 mod mime;
 mod pop3;
 mod sasl;
+mod scenario;
 mod shared;
 mod smtp;
 mod store;
 mod tls;
+mod xml;
 
 use std::{
     fmt,
@@ -39,8 +46,10 @@ use std::{
     time::Duration,
 };
 
-pub use fault::{FAULTS, Fault, FaultInfo, Protocol, UnknownFault, UnknownScenario};
-pub use listener::Listener;
+pub use door::Listener;
+pub use exchange::{Autodiscover, ExchangeOptions, ExtendedProtection, Redirect, Scheme};
+pub use fault::{FAULTS, Fault, FaultInfo, Protocol, UnknownFault};
+pub use scenario::UnknownScenario;
 pub use shared::{Counts, SessionCounts};
 
 use shared::Shared;
@@ -60,10 +69,14 @@ pub struct Ports {
     pub pop3: u16,
     /// POP3 over TLS.
     pub pop3s: u16,
+    /// HTTP over TLS.
+    pub https: u16,
+    /// HTTP without TLS.
+    pub http: u16,
 }
 
 impl Ports {
-    /// The well-known ports, each that much higher: 587, 465, 143, 993, 110, 995.
+    /// The well-known ports, each that much higher: 587, 465, 143, 993, 110, 995, 443, 80.
     /// Nothing if one would be beyond 65535.
     #[must_use]
     pub fn above(base: u16) -> Option<Self> {
@@ -74,6 +87,8 @@ impl Ports {
             imaps: base.checked_add(993)?,
             pop3: base.checked_add(110)?,
             pop3s: base.checked_add(995)?,
+            https: base.checked_add(443)?,
+            http: base.checked_add(80)?,
         })
     }
 }
@@ -91,6 +106,8 @@ pub struct Options {
     pub host: String,
     /// How much later than at once mail is delivered.
     pub latency: Duration,
+    /// How the Exchange side starts.
+    pub exchange: ExchangeOptions,
 }
 
 impl Default for Options {
@@ -101,6 +118,7 @@ impl Default for Options {
             domain: "sandbox.test".to_owned(),
             host: "localhost".to_owned(),
             latency: Duration::ZERO,
+            exchange: ExchangeOptions::default(),
         }
     }
 }
@@ -166,11 +184,32 @@ impl Sandbox {
         }
     }
 
-    /// Sets the bearer token with which that user signs in by XOAUTH2 and OAUTHBEARER.
+    /// Sets the bearer token with which that user signs in by XOAUTH2, OAUTHBEARER and over HTTP.
     pub fn set_token(&self, name: &str, bearer_token: &str) {
         if let Some(user) = self.shared().store.lock().user_mut(name) {
             user.token = Some(bearer_token.to_owned());
         }
+    }
+
+    /// Sets the ways to sign in over HTTP, in the order in which they are offered.
+    pub fn set_schemes(&self, schemes: &[Scheme]) {
+        self.shared().exchange.settings().schemes = schemes.to_vec();
+    }
+
+    /// Sets what is asked of the channel bindings of a sign-in by NTLM.
+    pub fn set_extended_protection(&self, protection: ExtendedProtection) {
+        self.shared().exchange.settings().extended_protection = protection;
+    }
+
+    /// Sets what Autodiscover says; the default is the truth.
+    pub fn set_autodiscover(&self, says: Autodiscover) {
+        self.shared().exchange.settings().autodiscover = says;
+    }
+
+    /// The URL of a path at the HTTPS listener, by the host name that the certificate has.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        self.shared().url(path)
     }
 
     /// Switches a fault on at a protocol, instead of the one that is on; `None` heals it.
@@ -201,7 +240,7 @@ impl Sandbox {
     /// The scenarios' names, each with a sentence.
     #[must_use]
     pub fn scenarios() -> &'static [(&'static str, &'static str)] {
-        fault::SCENARIOS
+        scenario::SCENARIOS
     }
 
     /// The messages stored in a user's folder, the oldest first.

@@ -1,24 +1,18 @@
-//! Listeners and connections: accepting, reading lines, answering, and the faults of the wire.
+//! Connections: accepting, reading lines, answering, and the faults of the wire.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use socket2::{Domain, SockRef, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::{Notify, watch},
+    net::TcpStream,
+    sync::watch,
     time::{sleep, timeout},
 };
 
 use crate::{
-    Ports,
+    door::Door,
     fault::{Fault, Protocol},
-    imap, pop3,
+    http, imap, pop3,
     shared::Shared,
     smtp,
 };
@@ -28,153 +22,8 @@ pub(crate) const MAX_LINE: usize = 64 * 1024;
 /// The most connections at a time; one more is closed at once.
 const MAX_CONNECTIONS: usize = 512;
 /// How long a client may be silent.
-const SILENCE: Duration = Duration::from_secs(30 * 60);
+pub(crate) const SILENCE: Duration = Duration::from_secs(30 * 60);
 const CLOSING: Duration = Duration::from_secs(2);
-
-/// One of the six listeners.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Listener {
-    /// SMTP submission with STARTTLS.
-    Submission,
-    /// SMTP submission over TLS.
-    Submissions,
-    /// IMAP with STARTTLS.
-    Imap,
-    /// IMAP over TLS.
-    Imaps,
-    /// POP3 with STLS.
-    Pop3,
-    /// POP3 over TLS.
-    Pop3s,
-}
-
-impl Listener {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Submission, Self::Submissions, Self::Imap, Self::Imaps, Self::Pop3, Self::Pop3s];
-
-    /// The name as text: `submission`, `submissions`, `imap`, `imaps`, `pop3`, `pop3s`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Submission => "submission",
-            Self::Submissions => "submissions",
-            Self::Imap => "imap",
-            Self::Imaps => "imaps",
-            Self::Pop3 => "pop3",
-            Self::Pop3s => "pop3s",
-        }
-    }
-
-    /// The protocol spoken there.
-    #[must_use]
-    pub const fn protocol(self) -> Protocol {
-        match self {
-            Self::Submission | Self::Submissions => Protocol::Smtp,
-            Self::Imap | Self::Imaps => Protocol::Imap,
-            Self::Pop3 | Self::Pop3s => Protocol::Pop3,
-        }
-    }
-
-    /// Whether TLS comes before the first word.
-    #[must_use]
-    pub const fn is_implicit_tls(self) -> bool {
-        matches!(self, Self::Submissions | Self::Imaps | Self::Pop3s)
-    }
-
-    pub(crate) const fn port(self, ports: &Ports) -> u16 {
-        match self {
-            Self::Submission => ports.submission,
-            Self::Submissions => ports.submissions,
-            Self::Imap => ports.imap,
-            Self::Imaps => ports.imaps,
-            Self::Pop3 => ports.pop3,
-            Self::Pop3s => ports.pop3s,
-        }
-    }
-}
-
-enum State {
-    Open(Arc<TcpListener>),
-    /// Bound, so that nobody else takes the port, but not listening.
-    Shut(Socket),
-    Closed,
-}
-
-/// A listening port that can be shut and opened again, at once.
-pub(crate) struct Door {
-    pub(crate) listener: Listener,
-    pub(crate) address: SocketAddr,
-    state: Mutex<State>,
-    changed: Notify,
-}
-
-impl Door {
-    pub(crate) fn open(listener: Listener, address: SocketAddr) -> io::Result<Self> {
-        let socket = bound(address)?;
-        let open = listening(socket)?;
-        let address = open.local_addr()?;
-        Ok(Self { listener, address, state: Mutex::new(State::Open(Arc::new(open))), changed: Notify::new() })
-    }
-
-    /// From now on connecting is refused.
-    pub(crate) fn shut(&self) -> io::Result<()> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Open(open) = &*state {
-            hang_up(open);
-            *state = State::Shut(bound(self.address)?);
-            self.changed.notify_one();
-        }
-        Ok(())
-    }
-
-    /// From now on connecting works again.
-    pub(crate) fn reopen(&self) -> io::Result<()> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Shut(socket) = &*state {
-            *state = State::Open(Arc::new(listening(socket.try_clone()?)?));
-            self.changed.notify_one();
-        }
-        Ok(())
-    }
-
-    pub(crate) fn close(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Open(open) = &*state {
-            hang_up(open);
-        }
-        *state = State::Closed;
-        self.changed.notify_one();
-    }
-
-    /// The listener to accept from, if the door is open; an error if it never will be again.
-    fn current(&self) -> Result<Option<Arc<TcpListener>>, ()> {
-        match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
-            State::Open(open) => Ok(Some(Arc::clone(open))),
-            State::Shut(_) => Ok(None),
-            State::Closed => Err(()),
-        }
-    }
-}
-
-fn bound(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
-}
-
-fn listening(socket: Socket) -> io::Result<TcpListener> {
-    socket.listen(128)?;
-    TcpListener::from_std(socket.into())
-}
-
-/// Stops listening although the accepting task still holds the socket.
-fn hang_up(open: &TcpListener) {
-    // Where a listening socket cannot be shut down, the task closes it a moment later.
-    SockRef::from(open).shutdown(std::net::Shutdown::Both).ok();
-}
 
 /// Accepts connections for as long as the sandbox runs.
 pub(crate) async fn accept(shared: Arc<Shared>, door: Arc<Door>) {
@@ -200,8 +49,13 @@ fn admit(shared: &Arc<Shared>, door: &Door, stream: TcpStream, peer: SocketAddr)
     if shared.tracker.len() > MAX_CONNECTIONS || stream.set_nodelay(true).is_err() {
         return;
     }
-    let protocol = door.listener.protocol();
     let id = shared.number();
+    let Some(protocol) = door.listener.protocol() else {
+        let shared = Arc::clone(shared);
+        let plain = !door.listener.is_implicit_tls();
+        shared.clone().tracker.spawn(http::connection(shared, stream, peer, id, plain));
+        return;
+    };
     shared.count(|counts| counts.session(protocol).connections += 1);
     shared.log(format!("{protocol}#{id} connection at {}", door.listener.name()));
     let implicit = door.listener.is_implicit_tls();
@@ -259,12 +113,14 @@ async fn session(
         Protocol::Smtp => smtp::session(&mut conn).await,
         Protocol::Imap => imap::session(&mut conn).await,
         Protocol::Pop3 => pop3::session(&mut conn).await,
+        // Spoken over HTTP, and there are no lines.
+        Protocol::Ews | Protocol::Autodiscover | Protocol::Owa => Ok(()),
     };
     if ended.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::InvalidData) {
         conn.reply(match protocol {
             Protocol::Smtp => "500 5.5.2 Line too long",
             Protocol::Imap => "* BYE Line too long",
-            Protocol::Pop3 => "-ERR Line too long",
+            _ => "-ERR Line too long",
         })
         .await?;
     }
@@ -430,7 +286,7 @@ impl Conn {
         let block = match self.protocol {
             Protocol::Imap => b"* OK still here\r\n".repeat(256),
             Protocol::Smtp => b"250-still here\r\n".repeat(256),
-            Protocol::Pop3 => vec![b'x'; 4096],
+            _ => vec![b'x'; 4096],
         };
         if self.protocol == Protocol::Pop3 {
             self.stream.write_all(b"+OK ").await?;
@@ -443,7 +299,7 @@ impl Conn {
 
     /// Begins TLS, with the certificate that the fault has it show.
     pub(crate) async fn upgrade(&mut self) -> io::Result<()> {
-        let acceptor = self.shared.tls.acceptor(self.fault().as_ref());
+        let acceptor = self.shared.tls.show(self.fault().as_ref()).acceptor();
         let plain = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
         let shaken = timeout(SILENCE, acceptor.accept(plain)).await;
         self.stream = Box::new(shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??);
@@ -453,7 +309,7 @@ impl Conn {
 }
 
 /// Bytes without any sense, ending in a line end.
-fn noise(count: usize) -> Vec<u8> {
+pub(crate) fn noise(count: usize) -> Vec<u8> {
     let mut seed = 0x2545_f491_u32;
     let mut bytes: Vec<u8> = (0..count)
         .map(|_| {

@@ -5,16 +5,20 @@ use std::{
     process::ExitCode,
 };
 
-use mailprobe_sandbox::{Counts, Fault, Listener, Options, Ports, Protocol, Sandbox, SessionCounts};
+use mailprobe_sandbox::{
+    Counts, ExchangeOptions, ExtendedProtection, Fault, Listener, Options, Ports, Protocol, Sandbox, Scheme,
+    SessionCounts,
+};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 const USAGE: &str =
     "usage: mailprobe-sandbox [--port-base N] [--user NAME:PASSWORD]... [--token NAME:TOKEN]... \
-[--ca-file PATH] [--stdin-eof-ends]
+[--ca-file PATH] [--schemes NAME,NAME] [--extended-protection off|allow|require] [--stdin-eof-ends]
 
 With --port-base N the ports are N+587 (submission), N+465 (submissions), N+143 (imap), N+993 (imaps),
-N+110 (pop3) and N+995 (pop3s); without it they are free ones. The addresses are printed as one line of JSON.
+N+110 (pop3), N+995 (pop3s), N+443 (https) and N+80 (http); without it they are free ones. --schemes are the
+ways to sign in over HTTP: Negotiate, NTLM, Basic, Bearer. The addresses are printed as one line of JSON.
 Then commands are read, one a line, each answered by one line of JSON:
   fault PROTOCOL FAULT    heal PROTOCOL    scenario NAME    status    counts    log
   messages USER FOLDER    deliver USER FOLDER TEXT    remove USER FOLDER
@@ -26,6 +30,7 @@ struct Arguments {
     users: Vec<(String, String)>,
     tokens: Vec<(String, String)>,
     ca_file: Option<String>,
+    exchange: ExchangeOptions,
     eof_ends: bool,
     help: bool,
 }
@@ -52,12 +57,28 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
             "--user" => arguments.users.push(pair(value()?)?),
             "--token" => arguments.tokens.push(pair(value()?)?),
             "--ca-file" => arguments.ca_file = Some(value()?),
+            "--schemes" => arguments.exchange.schemes = schemes(&value()?)?,
+            "--extended-protection" => arguments.exchange.extended_protection = protection(&value()?)?,
             "--stdin-eof-ends" => arguments.eof_ends = true,
             "--help" | "-h" => arguments.help = true,
             _ => return Err(format!("unknown argument `{flag}`")),
         }
     }
     Ok(arguments)
+}
+
+fn schemes(names: &str) -> Result<Vec<Scheme>, String> {
+    let read = |name: &str| Scheme::parse(name.trim()).ok_or_else(|| format!("no scheme `{name}`"));
+    names.split(',').map(read).collect()
+}
+
+fn protection(name: &str) -> Result<ExtendedProtection, String> {
+    match name {
+        "off" => Ok(ExtendedProtection::Off),
+        "allow" => Ok(ExtendedProtection::Allow),
+        "require" => Ok(ExtendedProtection::Require),
+        _ => Err(format!("--extended-protection is off, allow or require, and not `{name}`")),
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -100,7 +121,12 @@ fn lines() -> mpsc::Receiver<String> {
 
 async fn run(arguments: Arguments) -> io::Result<()> {
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let sandbox = Sandbox::start(Options { ports: arguments.ports, ..Options::default() }).await?;
+    let sandbox = Sandbox::start(Options {
+        ports: arguments.ports,
+        exchange: arguments.exchange.clone(),
+        ..Options::default()
+    })
+    .await?;
     for (name, password) in &arguments.users {
         sandbox.add_user(name, password);
     }
@@ -141,7 +167,8 @@ async fn run(arguments: Arguments) -> io::Result<()> {
 }
 
 fn protocol(name: &str) -> Result<Protocol, String> {
-    Protocol::parse(name).ok_or_else(|| format!("no protocol `{name}`; there are smtp, imap, pop3"))
+    let names = Protocol::ALL.map(Protocol::name).join(", ");
+    Protocol::parse(name).ok_or_else(|| format!("no protocol `{name}`; there are {names}"))
 }
 
 fn obey(sandbox: &Sandbox, line: &str) -> Result<Value, String> {
@@ -197,6 +224,9 @@ fn counts(counts: &Counts) -> Value {
         "smtp": session(&counts.smtp),
         "imap": session(&counts.imap),
         "pop3": session(&counts.pop3),
+        "ews": session(&counts.ews),
+        "autodiscover": session(&counts.autodiscover),
+        "owa": session(&counts.owa),
         "accepted": counts.accepted,
         "delivered": counts.delivered,
         "deferred": counts.deferred,

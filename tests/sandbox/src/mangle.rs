@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    fault::Fault,
+    fault::{Fault, Protocol},
     mime,
     shared::Shared,
     smtp::{Envelope, Recipient},
@@ -18,18 +18,16 @@ const BELOW: &str = "\r\n--\r\nThis message is confidential.\r\n";
 /// Delivers an accepted message to its recipients, or does with it what the fault says.
 pub(crate) fn accept(
     shared: &Arc<Shared>,
+    protocol: Protocol,
     envelope: &Envelope,
     received: &str,
     raw: &[u8],
     fault: Option<&Fault>,
 ) {
-    let accepted = shared.count(|counts| {
-        counts.accepted += 1;
-        counts.accepted
-    });
+    let accepted = shared.accepted(protocol);
     let lost = match fault {
         Some(Fault::Lose) => true,
-        Some(Fault::LoseEvery(n)) => shared.since_fault(accepted).is_multiple_of(u64::from(*n)),
+        Some(Fault::LoseEvery(n)) => accepted.is_multiple_of(u64::from(*n)),
         _ => false,
     };
     if lost {
@@ -47,11 +45,9 @@ pub(crate) fn accept(
         shared.count(|counts| counts.doubled += 1);
     }
     for recipient in &envelope.recipients {
-        if fault == Some(&Fault::Bounce) {
+        let user = shared.store.lock().user(&recipient.address).map(|user| user.name.clone());
+        let (Some(user), false) = (user, fault == Some(&Fault::Bounce)) else {
             bounce(shared, envelope, recipient, raw);
-            continue;
-        }
-        let Some(user) = shared.store.lock().user(&recipient.address).map(|user| user.name.clone()) else {
             continue;
         };
         let mut delivered = format!(
@@ -63,13 +59,13 @@ pub(crate) fn accept(
         .into_bytes();
         delivered.extend_from_slice(&changed);
         for _ in 0..=u8::from(double) {
-            shared.deliver_later(user.clone(), folder, delivered.clone());
+            shared.deliver_later(user.clone(), folder, delivered.clone(), fault);
         }
     }
 }
 
 /// The time as mail writes it.
-fn date(time: Timestamp) -> String {
+pub(crate) fn date(time: Timestamp) -> String {
     time.to_zoned(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
 
@@ -169,7 +165,7 @@ fn bounce(shared: &Arc<Shared>, envelope: &Envelope, recipient: &Recipient, raw:
     .into_bytes();
     report.extend_from_slice(original);
     report.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-    shared.deliver_later(user, "INBOX", report);
+    shared.deliver_later(user, "INBOX", report, None);
 }
 
 #[cfg(test)]

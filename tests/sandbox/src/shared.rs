@@ -16,8 +16,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Options,
-    fault::{self, Fault, Protocol, UnknownScenario},
-    listener::{self, Door, Listener},
+    door::{Door, Listener},
+    exchange::Exchange,
+    fault::{Fault, PROTOCOLS, Protocol},
+    listener,
+    scenario::{self, UnknownScenario},
     store::{Flags, Store},
     tls::Tls,
 };
@@ -45,7 +48,13 @@ pub struct Counts {
     pub imap: SessionCounts,
     /// At the POP3 ports.
     pub pop3: SessionCounts,
-    /// Messages that were accepted over SMTP.
+    /// By EWS; a connection counts when it asks for the first time.
+    pub ews: SessionCounts,
+    /// By Autodiscover, counted alike.
+    pub autodiscover: SessionCounts,
+    /// By the web mail, counted alike.
+    pub owa: SessionCounts,
+    /// Messages that were accepted over SMTP and by EWS.
     pub accepted: u64,
     /// Copies of accepted messages that reached a folder.
     pub delivered: u64,
@@ -63,6 +72,9 @@ impl Counts {
             Protocol::Smtp => &mut self.smtp,
             Protocol::Imap => &mut self.imap,
             Protocol::Pop3 => &mut self.pop3,
+            Protocol::Ews => &mut self.ews,
+            Protocol::Autodiscover => &mut self.autodiscover,
+            Protocol::Owa => &mut self.owa,
         }
     }
 }
@@ -70,8 +82,8 @@ impl Counts {
 struct Mode {
     scenario: &'static str,
     latency: Duration,
-    /// How many messages were accepted before the fault at SMTP was set.
-    before: u64,
+    /// How many messages were accepted at each protocol since its fault was set.
+    since: [u64; PROTOCOLS],
 }
 
 pub(crate) struct Shared {
@@ -80,7 +92,8 @@ pub(crate) struct Shared {
     pub(crate) tls: Tls,
     pub(crate) tracker: TaskTracker,
     pub(crate) stopped: CancellationToken,
-    faults: [watch::Sender<Option<Fault>>; 3],
+    pub(crate) exchange: Exchange,
+    faults: [watch::Sender<Option<Fault>>; PROTOCOLS],
     mode: Mutex<Mode>,
     counts: Mutex<Counts>,
     log: Mutex<VecDeque<String>>,
@@ -104,8 +117,9 @@ impl Shared {
             tls: Tls::new(&options.host, options.bind)?,
             tracker: TaskTracker::new(),
             stopped: CancellationToken::new(),
-            faults: [watch::Sender::new(None), watch::Sender::new(None), watch::Sender::new(None)],
-            mode: Mutex::new(Mode { scenario: "healthy", latency: options.latency, before: 0 }),
+            exchange: Exchange::new(&options.exchange),
+            faults: Protocol::ALL.map(|_| watch::Sender::new(None)),
+            mode: Mutex::new(Mode { scenario: "healthy", latency: options.latency, since: [0; PROTOCOLS] }),
             counts: Mutex::new(Counts::default()),
             log: Mutex::new(VecDeque::new()),
             doors,
@@ -131,6 +145,13 @@ impl Shared {
         self.doors[listener as usize].address
     }
 
+    /// The URL of a path at the HTTPS listener.
+    pub(crate) fn url(&self, path: &str) -> String {
+        let port = self.address(Listener::Https).port();
+        let host = &self.options.host;
+        if port == 443 { format!("https://{host}{path}") } else { format!("https://{host}:{port}{path}") }
+    }
+
     pub(crate) fn addresses(&self) -> Vec<(Listener, SocketAddr)> {
         self.doors.iter().map(|door| (door.listener, door.address)).collect()
     }
@@ -152,25 +173,15 @@ impl Shared {
             return;
         }
         self.store.freeze(protocol, fault == Some(Fault::Stale));
-        let refuse = fault == Some(Fault::Refuse);
-        let _entered = self.runtime.enter();
-        for door in self.doors.iter().filter(|door| door.listener.protocol() == protocol) {
-            let done = if refuse { door.shut() } else { door.reopen() };
-            if let Err(error) = done {
-                self.log(format!("{}: {error}", door.address));
-            }
-        }
         self.log(match &fault {
             Some(fault) => format!("{protocol}: fault {fault}"),
             None => format!("{protocol}: healed"),
         });
         self.faults[protocol.index()].send_replace(fault);
+        self.open_and_shut();
         let healthy = Protocol::ALL.into_iter().all(|protocol| self.fault(protocol).is_none());
-        let accepted = self.counts().accepted;
         let mut mode = locked(&self.mode);
-        if protocol == Protocol::Smtp {
-            mode.before = accepted;
-        }
+        mode.since[protocol.index()] = 0;
         if healthy {
             mode.scenario = "healthy";
             mode.latency = self.options.latency;
@@ -179,8 +190,33 @@ impl Shared {
         self.store.ring();
     }
 
+    /// Shuts the doors of protocols that refuse connections, and opens the others. A door to several
+    /// protocols is shut when all of them refuse.
+    fn open_and_shut(&self) {
+        let _entered = self.runtime.enter();
+        for door in &self.doors {
+            let refuses = |protocol: &Protocol| self.fault(*protocol) == Some(Fault::Refuse);
+            let shut = match door.listener.protocol() {
+                Some(protocol) => refuses(&protocol),
+                None => Protocol::ALL.iter().filter(|protocol| protocol.is_http()).all(refuses),
+            };
+            let done = if shut { door.shut() } else { door.reopen() };
+            if let Err(error) = done {
+                self.log(format!("{}: {error}", door.address));
+            }
+        }
+    }
+
+    /// The fault of the certificate that is shown to those who come by HTTPS.
+    pub(crate) fn certificate_fault(&self) -> Option<Fault> {
+        let http = Protocol::ALL.into_iter().filter(|protocol| protocol.is_http());
+        http.filter_map(|protocol| self.fault(protocol)).find(|fault| {
+            matches!(fault, Fault::WrongCertificate | Fault::ExpiredCertificate | Fault::UntrustedCertificate)
+        })
+    }
+
     pub(crate) fn set_scenario(&self, name: &str) -> Result<(), UnknownScenario> {
-        let row = fault::scenario(name).ok_or_else(|| UnknownScenario(name.to_owned()))?;
+        let row = scenario::scenario(name).ok_or_else(|| UnknownScenario(name.to_owned()))?;
         for (protocol, fault) in Protocol::ALL.into_iter().zip(row.faults) {
             self.set_fault(protocol, fault);
         }
@@ -194,11 +230,11 @@ impl Shared {
     pub(crate) fn scenario(&self) -> &'static str {
         let now = Protocol::ALL.map(|protocol| self.fault(protocol));
         let name = locked(&self.mode).scenario;
-        let fits = |name: &str| fault::scenario(name).is_some_and(|row| row.faults == now);
+        let fits = |name: &str| scenario::scenario(name).is_some_and(|row| row.faults == now);
         if fits(name) {
             return name;
         }
-        fault::SCENARIOS.iter().find(|(name, _)| fits(name)).map_or("custom", |(name, _)| name)
+        scenario::SCENARIOS.iter().find(|(name, _)| fits(name)).map_or("custom", |(name, _)| name)
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -209,9 +245,13 @@ impl Shared {
         change(&mut locked(&self.counts))
     }
 
-    /// Which message since the fault at SMTP was set that one is.
-    pub(crate) fn since_fault(&self, accepted: u64) -> u64 {
-        accepted.saturating_sub(locked(&self.mode).before)
+    /// Counts a message that was accepted; which one it is there since the fault was set.
+    pub(crate) fn accepted(&self, protocol: Protocol) -> u64 {
+        self.count(|counts| counts.accepted += 1);
+        let mut mode = locked(&self.mode);
+        let since = &mut mode.since[protocol.index()];
+        *since += 1;
+        *since
     }
 
     pub(crate) fn log(&self, mut line: String) {
@@ -233,10 +273,16 @@ impl Shared {
     }
 
     /// Puts an accepted message into a folder, as late as options, scenario and fault have it.
-    pub(crate) fn deliver_later(self: &Arc<Self>, user: String, folder: &'static str, raw: Vec<u8>) {
+    pub(crate) fn deliver_later(
+        self: &Arc<Self>,
+        user: String,
+        folder: &'static str,
+        raw: Vec<u8>,
+        fault: Option<&Fault>,
+    ) {
         let mut late = locked(&self.mode).latency;
-        if let Some(Fault::Delay(more)) = self.fault(Protocol::Smtp) {
-            late += more;
+        if let Some(Fault::Delay(more)) = fault {
+            late += *more;
         }
         if late.is_zero() {
             self.put(&user, folder, raw);

@@ -341,7 +341,8 @@ impl Session {
         );
         let fault = conn.fault();
         if fault != Some(Fault::CutAfterData { deliver: false }) {
-            mangle::accept(&Arc::clone(&conn.shared), &envelope, &received, &raw, fault.as_ref());
+            let shared = Arc::clone(&conn.shared);
+            mangle::accept(&shared, Protocol::Smtp, &envelope, &received, &raw, fault.as_ref());
         }
         if matches!(fault, Some(Fault::CutAfterData { .. })) {
             return Err(io::Error::other("cut after the message"));

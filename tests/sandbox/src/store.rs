@@ -1,4 +1,4 @@
-//! The one store that all three protocols look at: users, folders and messages, in memory.
+//! The one store that all protocols look at: users, folders and messages, in memory.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::fault::Protocol;
+use crate::fault::{PROTOCOLS, Protocol};
 
 /// The largest message that is taken.
 pub(crate) const MAX_MESSAGE: usize = 10 * 1024 * 1024;
@@ -54,7 +54,7 @@ pub(crate) struct State {
     serial: u64,
     validity: u32,
     /// For each protocol the last message it shows, while it is stale.
-    horizon: [u64; 3],
+    horizon: [u64; PROTOCOLS],
 }
 
 pub(crate) struct Store {
@@ -75,7 +75,7 @@ impl Store {
             domain: domain.to_ascii_lowercase(),
             serial: 0,
             validity,
-            horizon: [u64::MAX; 3],
+            horizon: [u64::MAX; PROTOCOLS],
         };
         Self { state: Mutex::new(state), bell: watch::Sender::new(0) }
     }
@@ -174,6 +174,11 @@ impl State {
     pub(crate) fn user_mut(&mut self, name: &str) -> Option<&mut User> {
         let key = self.key(name)?;
         self.users.get_mut(&key)
+    }
+
+    /// The local names of all users.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.users.values().map(|user| user.name.as_str())
     }
 
     /// The user who has that token.

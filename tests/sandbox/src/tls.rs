@@ -8,6 +8,7 @@ use rcgen::{
 };
 use rustls::{ServerConfig, crypto::aws_lc_rs::default_provider};
 use rustls_pki_types::PrivateKeyDer;
+use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 
 use crate::fault::Fault;
@@ -15,10 +16,24 @@ use crate::fault::Fault;
 /// The configurations to serve with, one a certificate.
 pub(crate) struct Tls {
     pub(crate) ca_pem: String,
-    good: Arc<ServerConfig>,
-    wrong: Arc<ServerConfig>,
-    expired: Arc<ServerConfig>,
-    untrusted: Arc<ServerConfig>,
+    good: Shown,
+    wrong: Shown,
+    expired: Shown,
+    untrusted: Shown,
+}
+
+/// A certificate and how to serve with it.
+pub(crate) struct Shown {
+    config: Arc<ServerConfig>,
+    /// What binds a sign-in to this end of the channel: the certificate's SHA-256, for it is signed with
+    /// that (RFC 5929, 4.1).
+    pub(crate) end_point: [u8; 32],
+}
+
+impl Shown {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
 }
 
 enum Dates {
@@ -48,14 +63,13 @@ impl Tls {
     }
 
     /// What to shake hands with while that fault is on.
-    pub(crate) fn acceptor(&self, fault: Option<&Fault>) -> TlsAcceptor {
-        let config = match fault {
+    pub(crate) const fn show(&self, fault: Option<&Fault>) -> &Shown {
+        match fault {
             Some(Fault::WrongCertificate) => &self.wrong,
             Some(Fault::ExpiredCertificate) => &self.expired,
             Some(Fault::UntrustedCertificate) => &self.untrusted,
             _ => &self.good,
-        };
-        TlsAcceptor::from(Arc::clone(config))
+        }
     }
 }
 
@@ -68,11 +82,7 @@ fn authority(name: &str) -> io::Result<CertifiedIssuer<'static, KeyPair>> {
     CertifiedIssuer::self_signed(params, key).map_err(io::Error::other)
 }
 
-fn config(
-    issuer: &CertifiedIssuer<'_, KeyPair>,
-    names: &[String],
-    dates: &Dates,
-) -> io::Result<Arc<ServerConfig>> {
+fn config(issuer: &CertifiedIssuer<'_, KeyPair>, names: &[String], dates: &Dates) -> io::Result<Shown> {
     let mut params = CertificateParams::new(names.to_vec()).map_err(io::Error::other)?;
     if let Some(name) = names.first() {
         params.distinguished_name.push(DnType::CommonName, name.as_str());
@@ -87,11 +97,12 @@ fn config(
     let key = KeyPair::generate().map_err(io::Error::other)?;
     let certificate = params.signed_by(&key, issuer).map_err(io::Error::other)?;
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let end_point = Sha256::digest(certificate.der()).into();
     ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| {
             builder.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key)
         })
-        .map(Arc::new)
+        .map(|config| Shown { config: Arc::new(config), end_point })
         .map_err(io::Error::other)
 }

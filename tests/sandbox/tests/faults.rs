@@ -16,7 +16,8 @@ use tokio::time::Instant;
 
 /// The protocol and the fault (none for a healthy one); what a client that does all it should is
 /// answered, up to where it gives up; and how many messages there are then in bob's INBOX, in bob's Junk
-/// and in alice's INBOX. Over SMTP alice writes to bob; over IMAP a message comes while she idles.
+/// and in alice's INBOX. Over SMTP and EWS alice writes to bob; over IMAP and EWS a message comes while she
+/// listens.
 #[rustfmt::skip]
 const TABLE: &[(&str, &str, &str, &str)] = &[
     ("smtp", "", "220, 250, 220 2.0.0, 250, 235 2.7.0, 250 2.1.0, 250 2.1.5, 354, 250 2.0.0, 221 2.0.0", "1 0 0"),
@@ -91,6 +92,76 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("imap", "no-to-select", "OK, OK, OK, OK, OK, NO [NONEXISTENT], no IDLE, OK, (MESSAGES 2), bye, OK", "0 0 2"),
     ("imap", "no-delete", "OK, OK, OK, OK, OK, OK [READ-WRITE], 2 EXISTS, OK, (MESSAGES 2), bye, OK", "0 0 2"),
     ("imap", "unknown-untagged", "OK, OK, OK, OK, OK, OK [READ-WRITE], 2 EXISTS, OK, (MESSAGES 2), bye, OK", "0 0 2"),
+    ("ews", "", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "1 0 2"),
+    ("ews", "refuse", "closed", "0 0 1"),
+    ("ews", "stall", "silence", "0 0 1"),
+    ("ews", "stall-after-auth", "401, silence", "0 0 1"),
+    ("ews", "cut", "closed", "0 0 1"),
+    ("ews", "cut-after-data=drop", "401, NoError, closed", "0 0 1"),
+    ("ews", "slow=50ms", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "1 0 2"),
+    ("ews", "garbage", "noise", "0 0 1"),
+    ("ews", "wrong-certificate", "not valid for name", "0 0 1"),
+    ("ews", "expired-certificate", "certificate expired", "0 0 1"),
+    ("ews", "untrusted-certificate", "UnknownIssuer", "0 0 1"),
+    ("ews", "reject-sign-in", "401, 401, gave up", "0 0 1"),
+    ("ews", "sign-in-unavailable", "401, 500 ErrorADUnavailable, gave up", "0 0 1"),
+    ("ews", "defer", "401, 503 ErrorServerBusy, gave up", "0 0 1"),
+    ("ews", "refuse-recipient", "401, NoError, ErrorInvalidRecipients, NoError, NewMailEvent, NoError 2", "0 0 2"),
+    ("ews", "refuse-sender", "401, NoError, ErrorSendAsDenied, NoError, NewMailEvent, NoError 2", "0 0 2"),
+    ("ews", "refuse-message", "401, NoError, ErrorSubmissionQuotaExceeded, NoError, NewMailEvent, NoError 2", "0 0 2"),
+    ("ews", "mailbox-full", "401, NoError, ErrorQuotaExceeded, NoError, NewMailEvent, NoError 2", "0 0 2"),
+    ("ews", "lose", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "0 0 2"),
+    ("ews", "lose-every=1", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "0 0 2"),
+    ("ews", "delay=1m", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "0 0 2"),
+    ("ews", "double", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "2 0 2"),
+    ("ews", "corrupt", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "1 0 2"),
+    ("ews", "junk", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "0 1 2"),
+    ("ews", "bounce", "401, NoError, NoError, NoError, NewMailEvent, NoError 3", "0 0 3"),
+    ("ews", "banner", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "1 0 2"),
+    ("ews", "stale", "401, NoError, NoError, NoError, silence, NoError 0", "1 0 2"),
+    ("ews", "no-push", "401, NoError, NoError, NoError, silence, NoError 2", "1 0 2"),
+    ("ews", "no-idle", "401, NoError, NoError, ErrorExceededSubscriptionCount, no subscription, NoError 2", "1 0 2"),
+    ("ews", "too-many-sessions", "401, 500 ErrorExceededConnectionCount, gave up", "0 0 1"),
+    ("ews", "shutdown-421", "503, gave up", "0 0 1"),
+    ("ews", "flood", "flood", "0 0 1"),
+    ("ews", "bad-tag", "401, another answer", "0 0 1"),
+    ("ews", "no-to-select", "401, ErrorMailboxStoreUnavailable, NoError, ErrorMailboxStoreUnavailable, no subscription, ErrorMailboxStoreUnavailable", "1 0 2"),
+    ("ews", "no-delete", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "1 0 2"),
+    ("ews", "unknown-untagged", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "1 0 2"),
+    ("autodiscover", "", "401, settings, Ews", "0 0 1"),
+    ("autodiscover", "slow=50ms", "401, settings, Ews", "0 0 1"),
+    ("autodiscover", "stall-after-auth", "401, silence", "0 0 1"),
+    ("autodiscover", "reject-sign-in", "401, 401, 401", "0 0 1"),
+    ("autodiscover", "sign-in-unavailable", "401, 503, 503", "0 0 1"),
+    ("autodiscover", "defer", "503, 503, 503", "0 0 1"),
+    ("autodiscover", "bad-tag", "401, another answer", "0 0 1"),
+    ("autodiscover", "refuse", "closed", "0 0 1"),
+    ("autodiscover", "stall", "silence", "0 0 1"),
+    ("autodiscover", "cut", "closed", "0 0 1"),
+    ("autodiscover", "garbage", "noise", "0 0 1"),
+    ("autodiscover", "wrong-certificate", "not valid for name", "0 0 1"),
+    ("autodiscover", "expired-certificate", "certificate expired", "0 0 1"),
+    ("autodiscover", "untrusted-certificate", "UnknownIssuer", "0 0 1"),
+    ("autodiscover", "too-many-sessions", "503, closed", "0 0 1"),
+    ("autodiscover", "shutdown-421", "503, closed", "0 0 1"),
+    ("autodiscover", "flood", "flood", "0 0 1"),
+    ("owa", "", "302 logon.aspx, form, 302 /owa/, Inbox", "0 0 1"),
+    ("owa", "slow=50ms", "302 logon.aspx, form, 302 /owa/, Inbox", "0 0 1"),
+    ("owa", "stall-after-auth", "302 logon.aspx, form, silence", "0 0 1"),
+    ("owa", "reject-sign-in", "302 logon.aspx, form, 302 reason=2, 302 logon.aspx", "0 0 1"),
+    ("owa", "sign-in-unavailable", "302 logon.aspx, form, 503, 302 logon.aspx", "0 0 1"),
+    ("owa", "defer", "503, 503, 503, 503", "0 0 1"),
+    ("owa", "bad-tag", "another page", "0 0 1"),
+    ("owa", "refuse", "closed", "0 0 1"),
+    ("owa", "stall", "silence", "0 0 1"),
+    ("owa", "cut", "closed", "0 0 1"),
+    ("owa", "garbage", "noise", "0 0 1"),
+    ("owa", "wrong-certificate", "not valid for name", "0 0 1"),
+    ("owa", "expired-certificate", "certificate expired", "0 0 1"),
+    ("owa", "untrusted-certificate", "UnknownIssuer", "0 0 1"),
+    ("owa", "too-many-sessions", "503, closed", "0 0 1"),
+    ("owa", "shutdown-421", "503, closed", "0 0 1"),
+    ("owa", "flood", "flood", "0 0 1"),
 ];
 
 async fn row(protocol: &str, fault: &str) -> (String, String) {
@@ -109,10 +180,13 @@ async fn row(protocol: &str, fault: &str) -> (String, String) {
 
 #[tokio::test]
 async fn every_fault_shows() {
-    let found = join_all(TABLE.iter().map(|(protocol, fault, ..)| row(protocol, fault))).await;
-    for ((protocol, fault, told, mail), (really_told, real_mail)) in TABLE.iter().zip(found) {
-        assert_eq!(really_told, *told, "{protocol} {fault}");
-        assert_eq!(real_mail, *mail, "mail with {protocol} {fault}");
+    // Not all at once: an answer that is late because so many are made counts as silence.
+    for rows in TABLE.chunks(70) {
+        let found = join_all(rows.iter().map(|(protocol, fault, ..)| row(protocol, fault))).await;
+        for ((protocol, fault, told, mail), (really_told, real_mail)) in rows.iter().zip(found) {
+            assert_eq!(really_told, *told, "{protocol} {fault}");
+            assert_eq!(real_mail, *mail, "mail with {protocol} {fault}");
+        }
     }
 }
 

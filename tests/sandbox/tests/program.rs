@@ -43,14 +43,18 @@ fn it_is_told_what_to_do_line_by_line() {
     let arguments = ["--user", "alice:a:b", "--token", "alice:t", "--ca-file", ca.to_str().unwrap()];
     let mut program = Program::start(&arguments);
     let addresses = program.answer();
-    assert_eq!(addresses.as_object().unwrap().len(), 6);
+    assert_eq!(addresses.as_object().unwrap().len(), 8);
     assert!(std::fs::read_to_string(&ca).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
     let imap: SocketAddr = addresses["imap"].as_str().unwrap().parse().unwrap();
     let mut greeting = String::new();
     BufReader::new(TcpStream::connect(imap).unwrap()).read_line(&mut greeting).unwrap();
     assert!(greeting.starts_with("* OK [CAPABILITY IMAP4rev1 "), "{greeting}");
     let status = program.ask("fault imap refuse");
-    assert_eq!(status["faults"], json!({ "smtp": null, "imap": "refuse", "pop3": null }));
+    let none = json!(null);
+    assert_eq!(status["faults"]["imap"], "refuse");
+    assert!(
+        status["faults"].as_object().unwrap().iter().all(|(name, fault)| name == "imap" || *fault == none)
+    );
     assert!(TcpStream::connect(imap).is_err());
     assert_eq!(program.ask("heal imap")["scenario"], "healthy");
     assert_eq!(program.ask("scenario lossy")["faults"]["smtp"], "lose-every=3");
@@ -58,7 +62,7 @@ fn it_is_told_what_to_do_line_by_line() {
     assert_eq!(program.ask("messages alice INBOX"), json!(["Subject: a\r\n\r\nBody\r\n"]));
     assert_eq!(program.ask("remove alice INBOX"), json!({ "removed": 1 }));
     assert_eq!(program.ask("counts")["imap"]["connections"], 1);
-    for wrong in ["fault imap frob", "fault http stall", "scenario sunny", "frob"] {
+    for wrong in ["fault imap frob", "fault gopher stall", "scenario sunny", "frob"] {
         assert!(program.ask(wrong)["error"].is_string(), "{wrong}");
     }
     writeln!(program.input.as_mut().unwrap(), "quit").unwrap();
@@ -82,7 +86,13 @@ fn it_ends_at_the_end_of_input_only_when_asked_to() {
 
 #[test]
 fn wrong_arguments_are_told() {
-    for wrong in [&["--frob"][..], &["--user", "alice"], &["--port-base", "65000"], &["--port-base"]] {
+    for wrong in [
+        &["--frob"][..],
+        &["--user", "alice"],
+        &["--port-base", "65000"],
+        &["--port-base"],
+        &["--schemes", "Digest"],
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_mailprobe-sandbox")).args(wrong).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("usage: "), "{wrong:?}");

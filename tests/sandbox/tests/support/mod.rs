@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
 pub mod talk;
+pub mod web;
 
 use std::{
     path::PathBuf,
@@ -44,7 +45,15 @@ impl World {
 
     /// Runs a script of tests/clients with Python, to the end; it must succeed.
     pub async fn python(&self, script: &str, more: &[&str]) -> String {
-        let mut command = program("python3", "python3");
+        self.script(program("python3", "python3"), script, more).await
+    }
+
+    /// The same with the Python that has exchangelib.
+    pub async fn exchangelib(&self, script: &str, more: &[&str]) -> String {
+        self.script(Command::new(environment().join("bin/python")), script, more).await
+    }
+
+    async fn script(&self, mut command: Command, script: &str, more: &[&str]) -> String {
         command.arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script));
         command.env("CA_FILE", self.ca_file()).env("PASSWORD", PASSWORD).args(more);
         for listener in Listener::ALL {
@@ -53,6 +62,17 @@ impl World {
         }
         succeed(command).await
     }
+}
+
+/// Where tests/run keeps the Python environment with what tests/python.txt names; the test fails if there is
+/// none.
+fn environment() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let folder = std::env::var_os("MAILPROBE_PYTHON").map(PathBuf::from);
+    let folder = folder.or_else(|| Some(cache?.join("mailprobe/python"))).unwrap();
+    assert!(folder.join("bin/python").is_file(), "there is no {}: tests/run makes it", folder.display());
+    folder
 }
 
 /// That program; the test fails, naming the Debian package, if there is none.

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{PASSWORD, World};
+use super::{PASSWORD, World, web};
 
 /// An answer that has not come after that long does not come.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -30,7 +30,7 @@ pub struct Talk {
     pub told: Vec<String>,
 }
 
-type Told<T> = Result<T, String>;
+pub type Told<T> = Result<T, String>;
 
 fn failed(error: &io::Error) -> String {
     match error.kind() {
@@ -121,6 +121,19 @@ impl Talk {
         }
     }
 
+    /// Exactly that many bytes, as text.
+    pub async fn exact(&mut self, count: usize) -> Told<String> {
+        while self.input.len() < count {
+            match timeout(SILENCE, self.stream.read_buf(&mut self.input)).await {
+                Err(_) => return Err("silence".to_owned()),
+                Ok(Err(error)) => return Err(failed(&error)),
+                Ok(Ok(0)) => return Err("closed".to_owned()),
+                Ok(Ok(_)) => {}
+            }
+        }
+        String::from_utf8(self.input.drain(..count).collect()).map_err(|_| "noise".to_owned())
+    }
+
     /// A reply of SMTP: its lines, the first of which is told.
     pub async fn reply(&mut self) -> Told<Vec<String>> {
         let mut lines = Vec::new();
@@ -195,6 +208,7 @@ pub async fn tell(world: &World, protocol: Protocol) -> String {
         Protocol::Smtp => Listener::Submission,
         Protocol::Imap => Listener::Imap,
         Protocol::Pop3 => Listener::Pop3,
+        Protocol::Ews | Protocol::Autodiscover | Protocol::Owa => Listener::Https,
     };
     let mut talk = match Talk::connect(world, listener).await {
         Ok(talk) => talk,
@@ -204,6 +218,7 @@ pub async fn tell(world: &World, protocol: Protocol) -> String {
         Protocol::Smtp => smtp(&mut talk).await,
         Protocol::Imap => imap(&mut talk, world).await,
         Protocol::Pop3 => pop(&mut talk).await,
+        _ => web::tell(&mut talk, world, protocol).await,
     };
     talk.told.extend(ended.err());
     talk.told.join(", ")

@@ -1,0 +1,163 @@
+//! FindItem, with its pages and its order.
+
+use std::cmp::Ordering;
+
+use roxmltree::Node;
+
+use super::{
+    Call, Refusal, Responses, Trouble,
+    fields::{Fields, Path, Shape},
+    folders::{Folder, Tree},
+    item::Item,
+    restriction,
+};
+use crate::{fault::Protocol, store::State, xml};
+
+/// The most that is told at once.
+const MAX_PAGE: usize = 1000;
+
+/// Which part of what was found is wanted.
+pub(super) struct Page {
+    most: usize,
+    offset: usize,
+    from_end: bool,
+}
+
+/// What is said of a page.
+pub(super) struct Attributes {
+    next: String,
+    total: String,
+    last: &'static str,
+}
+
+impl Attributes {
+    pub(super) fn pairs(&self) -> [(&str, &str); 3] {
+        [
+            ("IndexedPagingOffset", &self.next),
+            ("TotalItemsInView", &self.total),
+            ("IncludesLastItemInRange", self.last),
+        ]
+    }
+}
+
+impl Page {
+    /// Reads `IndexedPageItemView` or `IndexedPageFolderView`.
+    pub(super) fn read(node: Option<Node<'_, '_>>) -> Self {
+        let number = |name: &str| {
+            node.and_then(|node| node.attribute(name)).and_then(|text| text.trim().parse::<usize>().ok())
+        };
+        Self {
+            most: number("MaxEntriesReturned").unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE),
+            offset: number("Offset").unwrap_or_default(),
+            from_end: node.and_then(|node| node.attribute("BasePoint")) == Some("End"),
+        }
+    }
+
+    pub(super) fn of<'a, T>(&self, found: &'a [T]) -> &'a [T] {
+        let offset = self.offset.min(found.len());
+        if self.from_end {
+            let end = found.len() - offset;
+            &found[end.saturating_sub(self.most)..end]
+        } else {
+            &found[offset..(offset + self.most).min(found.len())]
+        }
+    }
+
+    pub(super) fn attributes(&self, total: usize, shown: usize) -> Attributes {
+        let next = self.offset.min(total) + shown;
+        Attributes {
+            next: next.to_string(),
+            total: total.to_string(),
+            last: if next >= total { "true" } else { "false" },
+        }
+    }
+}
+
+pub(super) fn answer(call: &Call<'_>) -> Result<String, Trouble> {
+    let shape = Shape::read(xml::child(call.request, "ItemShape"));
+    let parents = call.need("ParentFolderIds")?;
+    let page = Page::read(xml::child(call.request, "IndexedPageItemView"));
+    let associated = call.request.attribute("Traversal") == Some("Associated");
+    let state = call.http.shared.store.lock();
+    let tree = Tree::of(&state, call.user);
+    let mut responses = Responses::new("FindItem");
+    for parent in xml::children(parents) {
+        let found = tree
+            .find(call, &state, parent)
+            .and_then(|folder| if associated { Ok(Vec::new()) } else { find(call, &state, folder) });
+        responses.put(found, |xml, found| {
+            let shown = page.of(&found);
+            xml.within_with("m:RootFolder", &page.attributes(found.len(), shown.len()).pairs(), |xml| {
+                xml.within("t:Items", |xml| {
+                    for item in shown {
+                        item.write(xml, &shape, false);
+                    }
+                });
+            });
+        });
+    }
+    Ok(responses.finish())
+}
+
+fn find<'a>(call: &'a Call<'_>, state: &'a State, folder: &Folder) -> Result<Vec<Item<'a>>, Refusal> {
+    let Some(path) = &folder.path else { return Ok(Vec::new()) };
+    if xml::child(call.request, "QueryString").is_some() {
+        return Err(Refusal("ErrorContentIndexingNotEnabled", "The mailbox is not indexed."));
+    }
+    let restriction = xml::child(call.request, "Restriction");
+    let mut found = Vec::new();
+    for message in state.shown(Protocol::Ews, call.user, path) {
+        let item = Item::new(message, folder.id, call.user);
+        if restriction::matches(restriction, &item)? {
+            found.push(item);
+        }
+    }
+    // The newest comes first, unless another order is asked for.
+    found.reverse();
+    let orders: Vec<(Path, bool)> = xml::child(call.request, "SortOrder")
+        .into_iter()
+        .flat_map(xml::children)
+        .filter_map(|order| Some((Path::within(order)?, order.attribute("Order") == Some("Descending"))))
+        .collect();
+    if !orders.is_empty() {
+        found.sort_by(|left, right| compare(&orders, left, right));
+    }
+    Ok(found)
+}
+
+fn compare(orders: &[(Path, bool)], left: &Item<'_>, right: &Item<'_>) -> Ordering {
+    for (path, descending) in orders {
+        let (a, b) = (left.value(path).unwrap_or_default(), right.value(path).unwrap_or_default());
+        let order = restriction::order(&a, &b);
+        let order = if *descending { order.reverse() } else { order };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    // Times are in whole seconds; within one, numbers tell.
+    let newest_first = orders.first().is_some_and(|(_, descending)| *descending);
+    let order = left.message.uid.cmp(&right.message.uid);
+    if newest_first { order.reverse() } else { order }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_cut_from_both_ends() {
+        let found: Vec<u32> = (0..10).collect();
+        for (most, offset, from_end, wanted, last) in [
+            (4, 0, false, &found[..4], "false"),
+            (4, 8, false, &found[8..], "true"),
+            (4, 20, false, &found[10..], "true"),
+            (4, 0, true, &found[6..], "false"),
+            (4, 8, true, &found[..2], "true"),
+        ] {
+            let page = Page { most, offset, from_end };
+            let shown = page.of(&found);
+            assert_eq!(shown, wanted);
+            assert_eq!(page.attributes(found.len(), shown.len()).last, last);
+        }
+    }
+}
