@@ -20,7 +20,7 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = &[
     ("doubling", "every message is delivered twice"),
     ("sign-in-outage", "no protocol can check credentials for now"),
     ("wrong-password", "no protocol accepts the credentials"),
-    ("classic-outlook-outage", "SMTP and IMAP stall while POP3 goes on"),
+    ("classic-outlook-outage", "EWS and SMTP stall while IMAP, POP3 and the web mail go on"),
     ("server-down", "every connection is refused"),
     ("stale-imap", "mail arrives but IMAP does not show it"),
     ("stale-ews", "mail arrives but EWS does not show it, IMAP does"),
@@ -41,7 +41,7 @@ pub(crate) fn scenario(name: &str) -> Option<Scenario> {
         "doubling" => (&[Smtp, Ews], Fault::Double),
         "sign-in-outage" => (&Protocol::ALL, Fault::SignInUnavailable),
         "wrong-password" => (&Protocol::ALL, Fault::RejectSignIn),
-        "classic-outlook-outage" => (&[Smtp, Imap], Fault::Stall),
+        "classic-outlook-outage" => (&[Smtp, Ews], Fault::Stall),
         "server-down" => (&Protocol::ALL, Fault::Refuse),
         "stale-imap" => (&[Imap], Fault::Stale),
         "stale-ews" => (&[Ews], Fault::Stale),
@@ -80,5 +80,14 @@ mod tests {
             assert_eq!(row.faults.iter().all(Option::is_none), *name == "healthy", "{name}");
         }
         assert!(scenario("nothing").is_none());
+    }
+
+    #[test]
+    fn a_classic_outlook_outage_leaves_imap_and_the_web_mail_well() {
+        let row = scenario("classic-outlook-outage").unwrap();
+        for (protocol, fault) in Protocol::ALL.into_iter().zip(row.faults) {
+            let ill = matches!(protocol, Protocol::Ews | Protocol::Smtp);
+            assert_eq!(fault.is_some(), ill, "{protocol}");
+        }
     }
 }
