@@ -14,7 +14,7 @@ use crate::clock;
 use crate::config::plan::{Endpoint, Mailbox, Method};
 use crate::net::{Net, To};
 use crate::outcome::{Event, Fault, Fut, Recorder, Seat, Sink as _, Sinks, Why};
-use crate::protocol::autodiscover::Autodiscover;
+use crate::protocol::autodiscover::{Autodiscover, Settings};
 use crate::protocol::ews::Ews;
 use crate::protocol::imap::Imap;
 use crate::protocol::owa::Owa;
@@ -254,6 +254,10 @@ impl Session for Held {
 
     fn free_busy(&mut self) -> Option<&mut dyn FreeBusy> {
         self.session.free_busy()
+    }
+
+    fn settings(&self) -> Option<&Settings> {
+        self.session.settings()
     }
 
     fn is_alive(&mut self) -> bool {

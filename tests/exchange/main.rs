@@ -2,6 +2,7 @@
 //! it stops or bloats the probe.
 
 mod cases;
+mod round;
 
 use std::collections::BTreeSet;
 

@@ -61,6 +61,17 @@ impl Service {
         )
     }
 
+    /// The same, with Exchange's protocols beside them.
+    pub fn exchange_body(&self, scene: &Scene) -> String {
+        // By name: the web mail sends a browser to its own.
+        let https = format!("localhost:{}", self.sandbox.address(Listener::Https).port());
+        format!(
+            "{}, ews: {{ url: \"https://{https}/EWS/Exchange.asmx\" }}, owa: {{ url: \"https://{https}/owa/\" }}, \
+             autodiscover: {{ url: \"https://{https}/autodiscover/autodiscover.xml\" }}, resolver: system, ip_family: v4",
+            self.body(scene)
+        )
+    }
+
     /// The mail service NAME, with the mailboxes NAME-alice and NAME-bob.
     pub fn add_to(&self, scene: &mut Scene, name: &str) {
         let body = self.body(scene);
