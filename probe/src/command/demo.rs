@@ -136,13 +136,17 @@ impl Stage {
         std::fs::write(folder.join("fleet.key"), "the key of the demo's fleet").ok();
         let at = |listener| self.sandbox.address(listener);
         let (smtp, imap, pop3) = (at(Listener::Submission), at(Listener::Imaps), at(Listener::Pop3s));
+        // By name: the web mail sends a browser to its own.
+        let https = format!("https://localhost:{}", at(Listener::Https).port());
         let mut out = format!(
             "version: 1\nsite: demo\nlisten: {listen}\nfleet_keys: {{ sign: fleet.key }}\n\
              defaults: {{ roundtrip: {{ late_after: 5s, lost_after: 2m }} }}\n\
              mail_services:\n  sandbox:\n    preset: generic\n    \
              smtp: {{ address: \"{smtp}\", tls: starttls }}\n    \
              imap: {{ address: \"{imap}\", tls: implicit }}\n    \
-             pop3: {{ address: \"{pop3}\", tls: implicit }}\n    tls: {{ ca_file: ca.pem }}\nmailboxes:\n"
+             pop3: {{ address: \"{pop3}\", tls: implicit }}\n    \
+             ews: {{ url: \"{https}/EWS/Exchange.asmx\" }}\n    owa: {{ url: \"{https}/owa/\" }}\n    \
+             resolver: system\n    ip_family: v4\n    tls: {{ ca_file: ca.pem }}\nmailboxes:\n"
         );
         for user in USERS {
             let auth = format!("{{ method: password, username: {user}, password_file: {user}.password }}");
@@ -153,9 +157,9 @@ impl Stage {
             .ok();
         }
         out.push_str(
-            "checks:\n  - roundtrip: { from: alice, to: bob, send: smtp, views: [imap, pop3], every: 5s }\n  \
+            "checks:\n  - roundtrip: { from: alice, to: bob, send: smtp, views: [imap, pop3, ews], every: 5s }\n  \
              - roundtrip: { from: bob, to: alice, send: smtp, views: [imap], every: 5s }\n  \
-             - login: { mailbox: alice, protocols: [imap, pop3, smtp], every: 10s }\n  \
+             - login: { mailbox: alice, protocols: [imap, pop3, smtp, ews, owa], every: 10s }\n  \
              - endpoint: { mail_service: sandbox, every: 10s }\n",
         );
         out
