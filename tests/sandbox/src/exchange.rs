@@ -57,9 +57,11 @@ pub enum ExtendedProtection {
 /// What Autodiscover says instead of settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redirect {
-    /// Ask for that address instead.
+    /// Ask for that address instead; of it the truth is told.
     Address(String),
-    /// Ask at that URL instead, said within the answer.
+    /// Ask for yet another address, each time.
+    AddressLoop,
+    /// Ask at that URL instead, said within the answer; one of the sandbox's own makes a loop.
     Url(String),
     /// Ask at that URL instead, said by HTTP: 302.
     Location(String),
@@ -68,7 +70,7 @@ pub enum Redirect {
 /// What Autodiscover says; the default is the truth.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Autodiscover {
-    /// A redirection instead of settings, for every address but one that it names itself.
+    /// A redirection instead of settings.
     pub redirect: Option<Redirect>,
     /// Another URL of EWS for those inside.
     pub ews_internal: Option<String>,

@@ -114,7 +114,7 @@ impl Shared {
             .collect::<io::Result<Vec<_>>>()?;
         let shared = Arc::new(Self {
             store: Store::new(&options.domain),
-            tls: Tls::new(&options.host, options.bind)?,
+            tls: Tls::new(&options.host, &options.domain, options.bind)?,
             tracker: TaskTracker::new(),
             stopped: CancellationToken::new(),
             exchange: Exchange::new(&options.exchange),

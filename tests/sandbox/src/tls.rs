@@ -42,10 +42,11 @@ enum Dates {
 }
 
 impl Tls {
-    /// Makes an authority and the certificates for `localhost`, the loopback addresses, `host` and `bind`.
-    pub(crate) fn new(host: &str, bind: IpAddr) -> io::Result<Self> {
+    /// Makes an authority and the certificates for `localhost`, the loopback addresses, `host`, `bind`, and
+    /// what Autodiscover looks for: the mail domain and `autodiscover` below it.
+    pub(crate) fn new(host: &str, domain: &str, bind: IpAddr) -> io::Result<Self> {
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-        for name in [host.to_owned(), bind.to_string()] {
+        for name in [host.to_owned(), bind.to_string(), domain.to_owned(), format!("autodiscover.{domain}")] {
             if !names.contains(&name) {
                 names.push(name);
             }

@@ -1,5 +1,6 @@
 //! What the Exchange side says where clients seldom go: refusals, headers, redirections, sign-ins.
 
+#![allow(clippy::string_slice, reason = "requests here are ASCII")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -118,10 +119,18 @@ async fn a_server_is_known_by_its_headers() {
         (200, "LOCALHOST", "LOCALHOST")
     );
     assert_eq!(answer.header("request-id").len(), 36);
+    let names: Vec<_> =
+        answer.all("set-cookie").iter().map(|cookie| cookie.split('=').next().unwrap()).collect();
+    assert_eq!(names, ["exchangecookie", "X-BackEndCookie"]);
+    let more = "Cookie: exchangecookie=1\r\nX-PreferServerAffinity: True\r\nAuthorization: Bearer t0ken\r\n";
+    let answer = talk.ask("GET", "/ews/exchange.asmx", more, "").await.unwrap();
+    assert!(answer.header("set-cookie").starts_with("X-BackEndOverrideCookie="));
     for folder in ["owa", "EWS", "mapi", "OAB", "autodiscover", "ecp", "rpc", "Microsoft-Server-ActiveSync"] {
         let health = talk.ask("GET", &format!("/{folder}/healthcheck.htm"), "", "").await.unwrap();
         assert_eq!((health.status, health.body.as_str()), (200, "200 OK<br/>LOCALHOST"), "{folder}");
     }
+    let front = talk.ask("POST", "/mapi/emsmdb/", "", "").await.unwrap();
+    assert_eq!((front.status, front.all("www-authenticate").len()), (401, 1));
     for path in ["/nothing", "/nothing/healthcheck.htm", "/autodiscover/x"] {
         assert_eq!(talk.ask("GET", path, "", "").await.unwrap().status, 404, "{path}");
     }
@@ -198,7 +207,9 @@ async fn autodiscover_leads_astray_when_told_to() {
             && !answer.body.contains("mapiHttp")
     );
     for (redirect, action, to) in [
-        (Redirect::Address("alice@sandbox.test".to_owned()), "redirectAddr", "alice@sandbox.test"),
+        (Redirect::Address("bob@sandbox.test".to_owned()), "redirectAddr", "bob@sandbox.test"),
+        (Redirect::Address("alice@sandbox.test".to_owned()), "settings", "alice@sandbox.test"),
+        (Redirect::AddressLoop, "redirectAddr", "alice+1@sandbox.test"),
         (Redirect::Url("https://x/a".to_owned()), "redirectUrl", "https://x/a"),
     ] {
         world.sandbox.set_autodiscover(Autodiscover { redirect: Some(redirect), ..Autodiscover::default() });
@@ -294,4 +305,48 @@ async fn a_door_to_all_is_shut_when_all_refuse() {
     assert_eq!(Talk::connect(&world, Listener::Https).await.err(), Some("refused".to_owned()));
     world.sandbox.set_scenario("healthy").unwrap();
     assert_eq!(talk(&world).await.ews(&get_folder(INBOX)).await.unwrap().code(), "NoError");
+}
+
+/// What is cut off or changed somewhere is answered like any other request; a panic would end the connection.
+#[tokio::test]
+async fn broken_requests_are_answered() {
+    let world = World::start().await;
+    world.sandbox.deliver("alice", "INBOX", b"Subject: x\r\n\r\nBody\r\n");
+    let mut talk = talk(&world).await;
+    let id = talk.ews(&find_item(INBOX)).await.unwrap().attribute("Id").to_owned();
+    assert!(!id.is_empty());
+    let sync = "<m:SyncFolderItems><m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape><m:SyncFolderId>\
+        <t:DistinguishedFolderId Id=\"inbox\"/></m:SyncFolderId><m:SyncState>AQAAAAAAAAA=</m:SyncState>\
+        <m:MaxChangesReturned>1</m:MaxChangesReturned></m:SyncFolderItems>";
+    let get = format!(
+        "<m:GetItem><m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape><m:ItemIds><t:ItemId Id=\"{id}\"/></m:ItemIds></m:GetItem>"
+    );
+    let update = format!(
+        "<m:UpdateItem><m:ItemChanges><t:ItemChange><t:ItemId Id=\"{id}\"/><t:Updates><t:SetItemField>\
+         <t:FieldURI FieldURI=\"message:IsRead\"/><t:Message><t:IsRead>true</t:IsRead></t:Message></t:SetItemField>\
+         </t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>"
+    );
+    let busy = "<m:GetUserAvailabilityRequest><m:MailboxDataArray><t:MailboxData><t:Email><t:Address>bob@sandbox.test</t:Address>\
+        </t:Email></t:MailboxData></m:MailboxDataArray><t:FreeBusyViewOptions><t:TimeWindow>\
+        <t:StartTime>2026-11-23T08:00:00</t:StartTime><t:EndTime>2026-11-23T09:00:00</t:EndTime></t:TimeWindow>\
+        </t:FreeBusyViewOptions></m:GetUserAvailabilityRequest>";
+    let whole = [
+        create("SaveOnly"),
+        find_item(INBOX),
+        subscribe(INBOX),
+        sync.to_owned(),
+        get,
+        update,
+        busy.to_owned(),
+    ];
+    for operation in whole {
+        let good = envelope(&operation);
+        for at in (1..good.len()).step_by(17) {
+            for broken in [good[..at].to_owned(), format!("{}9{}", &good[..at], &good[at + 1..])] {
+                let answer = talk.ask("POST", "/EWS/Exchange.asmx", ALICE, &broken).await;
+                let answer = answer.unwrap_or_else(|end| panic!("{end} after {broken}"));
+                assert!(matches!(answer.status, 200 | 500), "{broken}: {answer:?}");
+            }
+        }
+    }
 }

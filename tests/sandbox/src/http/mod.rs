@@ -196,6 +196,8 @@ async fn handle(http: Arc<Http>, request: Request<Incoming>) -> Result<Response<
         (None, Some(Protocol::Ews)) => ews::answer(&http, &head, &path, body).await?,
         (None, Some(Protocol::Autodiscover)) => autodiscover::answer(&http, &head, &path, &body).await?,
         (None, Some(Protocol::Owa)) => owa::answer(&http, &head, &path, &body).await?,
+        // What is not spoken yet is there all the same, as far as the sign-in.
+        (None, None) if health::is_known(&path) && !head.headers.contains_key("authorization") => http.ask(),
         (None, _) if path == "/" => Reply::redirect(&http.url("/owa/")),
         (None, _) => Reply::text(404, "There is no such page.\r\n"),
     };
@@ -307,10 +309,31 @@ fn finish(http: &Http, head: &Parts, reply: Reply) -> Reply {
         reply = reply.with("client-request-id", asked);
     }
     if reply.status != 401 {
+        reply = cookies(head, reply);
         reply = reply
             .with("X-CalculatedBETarget", http.shared.options.host.clone())
             .with("X-BEServer", server.clone())
             .with("X-DiagInfo", server);
+    }
+    reply
+}
+
+/// By these a balancer sends the same client to the same server: one for each client, one for the mailbox's
+/// server, and one that those ask for who listen to a stream.
+fn cookies(head: &Parts, reply: Reply) -> Reply {
+    if !head.uri.path().to_ascii_lowercase().starts_with("/ews/") {
+        return reply;
+    }
+    let given = head.headers.get("cookie").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut reply = reply;
+    if form::cookie(given, "exchangecookie").is_none() {
+        reply = reply
+            .with("Set-Cookie", format!("exchangecookie={}; path=/; HttpOnly", guid().replace('-', "")))
+            .with("Set-Cookie", format!("X-BackEndCookie={}; path=/EWS; secure; HttpOnly", guid()));
+    }
+    if head.headers.contains_key("x-preferserveraffinity") {
+        reply = reply
+            .with("Set-Cookie", "X-BackEndOverrideCookie=localhost~1941997017; path=/; secure; HttpOnly");
     }
     reply
 }

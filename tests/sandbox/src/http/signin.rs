@@ -82,7 +82,7 @@ impl Http {
     }
 
     /// 401, with the schemes on offer.
-    fn ask(&self) -> Reply {
+    pub(super) fn ask(&self) -> Reply {
         let host = &self.shared.options.host;
         let mut reply = Reply::text(401, "");
         for scheme in &self.shared.exchange.settings().schemes {

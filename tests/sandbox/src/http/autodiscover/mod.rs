@@ -69,9 +69,10 @@ enum Told {
 fn look_up(http: &Http, address: &str) -> Told {
     let said = said(http);
     match said.redirect {
-        Some(Redirect::Address(to)) => return Told::RedirectAddress(to),
+        Some(Redirect::Address(to)) if !to.eq_ignore_ascii_case(address) => return Told::RedirectAddress(to),
+        Some(Redirect::AddressLoop) => return Told::RedirectAddress(another(address)),
         Some(Redirect::Url(to)) => return Told::RedirectUrl(to),
-        Some(Redirect::Location(_)) | None => {}
+        Some(Redirect::Address(_) | Redirect::Location(_)) | None => {}
     }
     let domain = &http.shared.options.domain;
     let found = http.shared.store.lock().user(address).map(|user| user.name.clone());
@@ -93,6 +94,14 @@ fn look_up(http: &Http, address: &str) -> Told {
     }))
 }
 
+/// Another address of the same mailbox, and of that one yet another.
+fn another(address: &str) -> String {
+    let (local, domain) = address.split_once('@').unwrap_or((address, ""));
+    let (name, number) = local.split_once('+').unwrap_or((local, "0"));
+    let number = number.parse::<u32>().unwrap_or_default().wrapping_add(1);
+    format!("{name}+{number}@{domain}")
+}
+
 /// The mailbox's identifier: always the same for a user.
 fn mailbox_guid(user: &str) -> String {
     use sha2::{Digest, Sha256};
@@ -103,6 +112,12 @@ fn mailbox_guid(user: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn there_is_always_another_address() {
+        assert_eq!(super::another("alice@x"), "alice+1@x");
+        assert_eq!(super::another("alice+1@x"), "alice+2@x");
+    }
+
     #[test]
     fn a_mailbox_keeps_its_identifier() {
         let guid = super::mailbox_guid("alice");
