@@ -2,5 +2,7 @@
 
 pub mod gate;
 pub mod http;
+#[cfg(feature = "kerberos")]
+pub mod kerberos;
 pub mod ntlm;
 pub mod sasl;
