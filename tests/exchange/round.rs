@@ -47,7 +47,7 @@ fn all_good(metrics: &Metrics) -> bool {
         ("doors", "autodiscover"),
     ];
     lanes.iter().all(|(check, protocol)| {
-        metrics.labels("mailprobe_check_success", &[("check", check), ("protocol", protocol)]).len() >= 1
+        metrics.has("mailprobe_check_success", &[("check", check), ("protocol", protocol)])
             && metrics.all("mailprobe_check_success", &[("check", check), ("protocol", protocol)], 1.0)
     })
 }

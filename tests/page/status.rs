@@ -78,7 +78,9 @@ fn broken_says_what_broke_what_to_do_and_what_still_works_and_heals_without_a_re
         &demo,
         &browser,
         &[
-            "Still working: IMAP, POP3.",
+            "4 of 4 checks fail: ",
+            "signing in over EWS",
+            "Still working: IMAP, OWA, POP3.",
             "The connection is up, and the server did not answer in time.",
             "Look at the server's load and its back ends (storage, directory).",
             "0x800CCC19: the server did not answer in time",
