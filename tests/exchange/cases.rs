@@ -73,6 +73,7 @@ pub const CASES: &[Case] = &[
     case("moved", Reason::MailboxMoved, "https://elsewhere.test/EWS/", |_| status(302, "location: https://elsewhere.test/EWS/")),
     case("too-many", Reason::Throttled, "429", |_| status(429, "retry-after: 30")),
     case("busy-page", Reason::Throttled, "503", |_| status(503, "retry-after: 30")),
+    case("echo", Reason::ProtocolViolation, "400 Bad Request Basic <hidden>", |asked| Reply::Whole(400, String::new(), asked.header("authorization").to_owned())),
     case("unavailable", Reason::ServerUnavailable, "503", |_| status(503, "")),
     case("bad-gateway", Reason::ServerUnavailable, "502", |_| status(502, "")),
     case("server-error", Reason::ServerError, "500", |_| status(500, "")),

@@ -6,7 +6,9 @@ mod round;
 
 use std::collections::BTreeSet;
 
-use mailprobe_tests::{Asked, Metrics, Probe, Scene, WebScript, secs};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mailprobe_tests::{Asked, Metrics, PASSWORD, Probe, Scene, WebScript, secs};
 
 use cases::{CASES, good};
 
@@ -64,6 +66,8 @@ fn every_layer_of_failure_has_a_reason() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(metrics.value("mailprobe_check_success", &[("check", "well")]), Some(1.0), "{log}");
+    let secret = STANDARD.encode(format!("echo@lab.test:{PASSWORD}"));
+    assert!(!log.contains(&secret) && !log.contains(PASSWORD), "{log}");
     assert!(!log.contains("panicked") && !log.contains("internal_error"), "{log}");
     let most = most_memory(&probe);
     assert!(most < MOST_MEMORY, "{most} kB");

@@ -8,17 +8,27 @@ use super::sasl::Credential;
 use crate::catalogue::Reason;
 use crate::config::plan::Scheme;
 use crate::outcome::{Fault, Said};
+use crate::secret;
 
 impl Credential {
     /// What goes with every request; `None` where a connection is signed in.
     pub fn authorization(&self) -> Option<String> {
         let word = self.secret.expose();
         match self.scheme {
-            Scheme::Basic => Some(format!("Basic {}", STANDARD.encode(format!("{}:{word}", self.username)))),
+            Scheme::Basic => {
+                Some(format!("Basic {}", encode(format!("{}:{word}", self.username).as_bytes())))
+            }
             Scheme::Bearer => Some(format!("Bearer {word}")),
             Scheme::Ntlm => None,
         }
     }
+}
+
+/// In base64, which no log may show from then on.
+pub fn encode(bytes: &[u8]) -> String {
+    let out = STANDARD.encode(bytes);
+    secret::learn_as_it_is(&out);
+    out
 }
 
 /// One challenge: its scheme, and what stands after it.

@@ -15,6 +15,7 @@ use crate::config::plan::{Endpoint, Scheme};
 use crate::net::http::{Answer, Ask};
 use crate::net::{Net, To};
 use crate::outcome::{Fault, Fut, Recorder};
+use crate::secret;
 
 const MOST_REDIRECTS: usize = 10;
 /// Who signs people in for Microsoft 365.
@@ -73,6 +74,7 @@ impl Owa {
             ("passwordText", ""),
             ("isUtf8", "1"),
         ]);
+        secret::learn_as_it_is(&encoded(credential.secret.expose()));
         self.web.set_cookie("PBack", "0");
         let ask = Ask::post(&format!("{directory}/auth.owa"), "application/x-www-form-urlencoded", form)
             .with("user-agent", BROWSER);
@@ -193,19 +195,17 @@ fn path_on(endpoint: &Endpoint, location: &str) -> Result<String, Fault> {
 
 /// application/x-www-form-urlencoded (WHATWG URL, section 5.2).
 fn form(pairs: &[(&str, &str)]) -> String {
+    let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    pairs.join("&")
+}
+
+fn encoded(value: &str) -> String {
     let mut out = String::new();
-    for (name, value) in pairs {
-        if !out.is_empty() {
-            out.push('&');
-        }
-        out.push_str(name);
-        out.push('=');
-        for byte in value.bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => out.push(byte.into()),
-                b' ' => out.push('+'),
-                byte => out.push_str(&format!("%{byte:02X}")),
-            }
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => out.push(byte.into()),
+            b' ' => out.push('+'),
+            byte => out.push_str(&format!("%{byte:02X}")),
         }
     }
     out
