@@ -112,7 +112,8 @@ impl Account {
                 Protocol::Autodiscover => {
                     let configured = endpoint().ok();
                     let address = &self.mailbox.address;
-                    let session = Autodiscover::connect(net, configured, address, to, rec).await?;
+                    let scheme = self.mailbox.auth.scheme;
+                    let session = Autodiscover::connect(net, configured, address, scheme, to, rec).await?;
                     self.admit(protocol, session, rec).await?
                 }
                 Protocol::Mapi | Protocol::Graph | Protocol::Caldav => {
@@ -143,7 +144,8 @@ impl Account {
         let pass = self.gate.enter(protocol, &credential.secret, self.slot).await?;
         let result = rec.time(Step::Auth, session.sign_in(&credential, rec)).await;
         match &result {
-            Ok(()) => pass.accepted(),
+            Ok(()) if session.was_asked() => pass.accepted(),
+            Ok(()) => pass.unused(),
             Err(fault) => pass.failed(fault),
         }
         self.tell_pause();

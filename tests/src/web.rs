@@ -94,7 +94,11 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) ->
     let mut from = BufReader::new(stream);
     while let Some(asked) = read(&mut from) {
         seen.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
-        if give(&mut out, answer(&asked), &mut from).is_none() {
+        // As http.sys does.
+        let lacks_length = asked.method == "POST" && asked.header("content-length").is_empty();
+        let reply =
+            if lacks_length { Reply::Whole(411, String::new(), String::new()) } else { answer(&asked) };
+        if give(&mut out, reply, &mut from).is_none() {
             return;
         }
     }

@@ -198,6 +198,11 @@ impl Pass {
         self.gate.accepted(self.protocol);
     }
 
+    /// Nobody asked for a sign-in: nothing is known.
+    pub fn unused(mut self) {
+        self.answered = true;
+    }
+
     /// The sign-in ended with a fault; only a refusal pauses.
     pub fn failed(mut self, fault: &Fault) {
         self.answered = true;

@@ -79,11 +79,8 @@ pub fn token(headers: &HeaderMap, scheme: Scheme) -> Option<Vec<u8>> {
 /// What a 401 means.
 pub fn refused(headers: &HeaderMap, scheme: Scheme, credential: &Credential) -> Fault {
     let offered = challenges(headers);
-    let names: Vec<_> = offered.iter().map(|challenge| challenge.scheme.as_str()).collect();
     let Some(ours) = offered.iter().find(|of| of.scheme.eq_ignore_ascii_case(scheme.name())) else {
-        let offers = if names.is_empty() { "nothing".to_owned() } else { names.join(" ") };
-        let words = format!("the server offers {offers}; configured is {}", scheme.name());
-        return Fault::new(Reason::MechanismUnavailable, &words).coded("401");
+        return unavailable(&offered, scheme);
     };
     let diagnostics = headers.get("x-ms-diagnostics").map(|value| Said::bytes(value.as_bytes()).to_string());
     let told = format!("{} {}", ours.rest, diagnostics.unwrap_or_default());
@@ -94,6 +91,21 @@ pub fn refused(headers: &HeaderMap, scheme: Scheme, credential: &Credential) -> 
         told => format!("401 to the sign-in by {}: {told}", scheme.name()),
     };
     Fault::new(reason, &words).coded("401")
+}
+
+/// # Errors
+/// `mechanism_unavailable`, which names both sides.
+pub fn offers(headers: &HeaderMap, scheme: Scheme) -> Result<(), Fault> {
+    let offered = challenges(headers);
+    let ours = offered.iter().any(|of| of.scheme.eq_ignore_ascii_case(scheme.name()));
+    if ours { Ok(()) } else { Err(unavailable(&offered, scheme)) }
+}
+
+fn unavailable(offered: &[Challenge], scheme: Scheme) -> Fault {
+    let names: Vec<_> = offered.iter().map(|challenge| challenge.scheme.as_str()).collect();
+    let offers = if names.is_empty() { "nothing".to_owned() } else { names.join(" ") };
+    let words = format!("the server offers {offers}; configured is {}", scheme.name());
+    Fault::new(Reason::MechanismUnavailable, &words).coded("401")
 }
 
 /// What the words beside a refusal tell. SEC_E_BAD_BINDINGS is Windows' own word for a wrong channel binding.

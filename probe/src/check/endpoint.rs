@@ -97,7 +97,10 @@ impl Endpoint {
             Protocol::Imap => Box::new(Imap::connect(&self.net, place, to, rec).await?),
             Protocol::Pop3 => Box::new(Pop3::connect(&self.net, place, to, rec).await?),
             Protocol::Ews | Protocol::Owa | Protocol::Autodiscover => {
-                return Web::connect(&self.net, place, to, rec).await?.health(rec).await;
+                return Web::connect(&self.net, place, to, rec)
+                    .await?
+                    .health(protocol != Protocol::Owa, rec)
+                    .await;
             }
             Protocol::Mapi | Protocol::Graph | Protocol::Caldav => {
                 return Err(Fault::new(Reason::InternalError, "this protocol is not built yet"));

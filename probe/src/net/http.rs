@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -182,6 +182,7 @@ impl Http {
         if let Err(error) = self.send.ready().await {
             return Err(Unanswered { fault: broken(&error), unsent: true });
         }
+        let is_empty = ask.method == Method::POST && ask.body.is_empty();
         let mut request = Request::new(Full::new(ask.body));
         *request.method_mut() = ask.method;
         *request.uri_mut() = ask.path.parse().map_err(|_| {
@@ -189,6 +190,10 @@ impl Http {
         })?;
         *request.headers_mut() = ask.headers;
         request.headers_mut().insert(HOST, self.host.clone());
+        if is_empty {
+            // Without it http.sys answers 411 before it looks at anything else.
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let response = self.send.try_send_request(request).await.map_err(|mut failed| Unanswered {
             unsent: failed.take_message().is_some(),
             fault: broken(failed.error()),

@@ -63,6 +63,11 @@ impl Net {
         self.resolver.srv(name).await
     }
 
+    /// Whether this host is one of the mail service's own, as configured.
+    pub fn knows(&self, host: &str) -> bool {
+        self.service.endpoints.values().any(|endpoint| endpoint.host.eq_ignore_ascii_case(host))
+    }
+
     /// Whether this endpoint is reached through the proxy.
     pub fn proxied(&self, endpoint: &Endpoint) -> bool {
         self.service.proxy.as_ref().is_some_and(|proxy| !proxy::exempt(proxy, &endpoint.host))
@@ -111,7 +116,9 @@ impl Net {
     /// # Errors
     /// The TLS and certificate reasons; `protocol_violation` when the server spoke on in clear (RFC 3207, section 4).
     pub async fn start_tls(&self, line: &mut Line, endpoint: &Endpoint, rec: &Recorder) -> Result<(), Fault> {
-        let name = self.service.tls.server_name.as_ref().unwrap_or(&endpoint.host);
+        // What is configured is said of what is configured, not of what was found on the way.
+        let ours = self.service.tls.server_name.as_ref().filter(|_| self.knows(&endpoint.host));
+        let name = ours.unwrap_or(&endpoint.host);
         rec.time(Step::Tls, self.tls.shake(line, name, rec)).await
     }
 }

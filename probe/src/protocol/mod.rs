@@ -22,6 +22,11 @@ use crate::outcome::{Fact, Fault, Fut, Recorder, Said};
 
 /// A connection that can be signed in.
 pub trait SignIn: Session {
+    /// Whether the server asked for a sign-in at all: a success without proves no credential.
+    fn was_asked(&self) -> bool {
+        true
+    }
+
     /// Signs in with the first allowed mechanism that is offered.
     fn sign_in<'a>(&'a mut self, credential: &'a Credential, rec: &'a Recorder) -> Fut<'a, ()>;
 }

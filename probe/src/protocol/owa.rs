@@ -63,7 +63,7 @@ impl Owa {
         credential: &Credential,
         rec: &Recorder,
     ) -> Result<Answer, Fault> {
-        let directory = page.split("/auth/").next().unwrap_or("/owa");
+        let directory = page.split("/auth/").next().unwrap_or("/owa").trim_end_matches('/');
         let destination = Endpoint { path: self.start.as_str().into(), ..self.web.endpoint().clone() }.url();
         let form = form(&[
             ("destination", &destination),
@@ -79,6 +79,9 @@ impl Owa {
         let ask = Ask::post(&format!("{directory}/auth.owa"), "application/x-www-form-urlencoded", form)
             .with("user-agent", BROWSER);
         let answer = self.web.ask(ask, rec).await.map_err(|unanswered| unanswered.fault)?;
+        if has_form(&answer) {
+            return Err(Fault::new(Reason::CredentialsRejected, "the sign-in page comes again"));
+        }
         if !answer.status.is_redirection() {
             return Err(web::fault_of(&answer).unwrap_or_else(|| {
                 Fault::new(Reason::ProtocolViolation, "the form is answered by a page and not by a redirect")
@@ -94,7 +97,7 @@ impl Owa {
     /// The page at the end of the redirects, on this host.
     async fn follow(&mut self, mut location: String, rec: &Recorder) -> Result<Answer, Fault> {
         for _ in 0..=MOST_REDIRECTS {
-            if let Some(fault) = turned_away(&location) {
+            if let Some(fault) = thrown_out(&location) {
                 return Err(fault);
             }
             let path = path_on(self.web.endpoint(), &location)?;
@@ -160,7 +163,8 @@ const BROWSER: &str = concat!("Mozilla/5.0 (compatible; mailprobe/", env!("CARGO
 
 fn has_form(answer: &Answer) -> bool {
     let page = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
-    page.contains("<form") && page.contains("password")
+    let asks = ["type=\"password\"", "type='password'", "type=password"];
+    page.contains("<form") && asks.iter().any(|field| page.contains(field))
 }
 
 /// The sign-in page again, with the reason in its query (`reason=2`: wrong user name or password).
@@ -173,6 +177,20 @@ fn turned_away(location: &str) -> Option<Fault> {
         _ => (Reason::CredentialsRejected, "the sign-in page comes again"),
     };
     Some(Fault::new(reason, words).coded(&format!("302 {query}")))
+}
+
+/// Where Exchange sends a browser when something is wrong after the password was taken.
+fn thrown_out(location: &str) -> Option<Fault> {
+    let (reason, words) = if location.contains("expiredpassword.aspx") {
+        (Reason::PasswordExpired, "the server asks for a new password")
+    } else if location.contains("/auth/error") {
+        (Reason::ServerError, "an error page after the sign-in")
+    } else if location.contains("logon.aspx") {
+        (Reason::SessionLost, "the sign-in page comes again after the sign-in")
+    } else {
+        return None;
+    };
+    Some(Fault::new(reason, &format!("{words}: {location}")))
 }
 
 /// A redirect within the host that was asked: cookies and passwords go nowhere else.
@@ -212,6 +230,10 @@ fn encoded(value: &str) -> String {
 }
 
 impl SignIn for Owa {
+    fn was_asked(&self) -> bool {
+        !matches!(self.door, Door::Elsewhere)
+    }
+
     fn sign_in<'a>(&'a mut self, credential: &'a Credential, rec: &'a Recorder) -> Fut<'a, ()> {
         Box::pin(async move {
             match &self.door {
@@ -222,7 +244,12 @@ impl SignIn for Owa {
                         return Err(Fault::new(Reason::MechanismUnavailable, words));
                     }
                     let page = page.clone();
-                    self.page = Some(self.fill_in(&page, credential, rec).await?);
+                    let page = self.fill_in(&page, credential, rec).await?;
+                    if has_form(&page) {
+                        let words = "after the sign-in the sign-in page comes again";
+                        return Err(Fault::new(Reason::CredentialsRejected, words));
+                    }
+                    self.page = Some(page);
                 }
                 Door::Challenge => {
                     self.web.sign_in_as(credential);

@@ -19,6 +19,7 @@ use crate::config::plan::{Endpoint, Scheme};
 use crate::net::http::{Answer, Ask, Http, Stream, Unanswered, text};
 use crate::net::{Net, To};
 use crate::outcome::{Fact, Fault, Recorder, Said};
+use crate::secret::HIDDEN;
 
 /// Cookies that are kept, and how large they may be together.
 const MOST_COOKIES: usize = 50;
@@ -138,9 +139,21 @@ impl Web {
             let signed = self.signed;
             match self.begin_once(ask.clone(), rec).await {
                 // It was closed while nobody looked: that is no fault of anybody's.
-                Err(unanswered) if unanswered.unsent && !fresh => self.connection = None,
-                // The connection was signed in and is not any more: once more, on a new one.
-                Ok(stream) if stream.status == StatusCode::UNAUTHORIZED && signed && !fresh => {
+                Err(unanswered)
+                    if unanswered.unsent
+                        && !fresh
+                        && unanswered.fault.reason == Reason::ConnectionDropped =>
+                {
+                    self.connection = None;
+                }
+                // The connection was signed in and is not any more: once more, on a new one. Where each request is
+                // signed in, it is a refusal.
+                Ok(stream)
+                    if stream.status == StatusCode::UNAUTHORIZED
+                        && signed
+                        && !fresh
+                        && self.signs_connections() =>
+                {
                     self.connection = None;
                 }
                 Ok(stream) => return Ok(self.admitted(stream).await?),
@@ -152,28 +165,35 @@ impl Web {
         }
     }
 
+    fn signs_connections(&self) -> bool {
+        self.credential.as_ref().is_some_and(|credential| credential.scheme == Scheme::Ntlm)
+    }
+
     /// Whether what answers here is well, without signing in: the page that balancers ask for (Exchange has one in each
     /// virtual directory), and where there is none, what the endpoint itself says.
     ///
     /// # Errors
     /// Those of the connection; what the status means.
-    pub async fn health(&mut self, rec: &Recorder) -> Result<(), Fault> {
+    pub async fn health(&mut self, wants_sign_in: bool, rec: &Recorder) -> Result<(), Fault> {
         let path = self.endpoint.path.to_string();
         let directory = path.trim_start_matches('/').split('/').next().unwrap_or_default();
         let page = format!("/{directory}/healthcheck.htm");
         let health = rec.time(Step::Greeting, self.status(&page, rec)).await?;
-        if health.status.is_success() {
+        let is_ok = health.body.windows(6).any(|word| word == b"200 OK");
+        if health.status.is_success() && is_ok {
             rec.note(Fact::Greeting(Said::new(&plain(&health.body))));
             return Ok(());
         }
         let said = fault_of(&health);
-        if !matches!(health.status.as_u16(), 300..=399 | 401 | 403 | 404 | 405) {
+        if !matches!(health.status.as_u16(), 200..=399 | 401 | 403 | 404 | 405) {
             return said.map_or(Ok(()), Err);
         }
         let own = rec.time(Step::Hello, self.status(&path, rec)).await?;
         match own.status.as_u16() {
             // It wants a sign-in, another method, or a cookie: it is there.
-            200..=399 | 401 | 405 | 411 | 415 => Ok(()),
+            401 | 405 | 411 | 415 => Ok(()),
+            200..=399 if !wants_sign_in => Ok(()),
+            200..=299 => Err(Fault::new(Reason::ProtocolViolation, "it asks for no sign-in")),
             _ => fault_of(&own).map_or(Ok(()), Err),
         }
     }
@@ -189,7 +209,9 @@ impl Web {
             if let Some(value) = credential.authorization() {
                 authorize(&mut ask.headers, &value)?;
             } else if !self.signed {
-                let value = self.negotiate(&credential, &ask, rec).await?;
+                // Whatever becomes of this, the request itself was not sent.
+                let value = self.negotiate(&credential, &ask, rec).await;
+                let value = value.map_err(|unanswered| Unanswered { unsent: true, ..unanswered })?;
                 authorize(&mut ask.headers, &value)?;
             }
         }
@@ -221,10 +243,7 @@ impl Web {
         let client = ntlm::Client::new(&credential.username, credential.secret.expose());
         let mut first = Ask { body: Bytes::new(), ..ask.clone() };
         authorize(&mut first.headers, &format!("NTLM {}", STANDARD.encode(client.negotiate())))?;
-        let answer = connection.ask(first).await.map_err(|unanswered| {
-            // The request itself was not sent yet, whatever became of this one.
-            Unanswered { unsent: unanswered.unsent, ..unanswered }
-        })?;
+        let answer = connection.ask(first).await?;
         note_support_ids(&answer.headers, rec);
         if answer.status != StatusCode::UNAUTHORIZED {
             if let Some(fault) = fault_of(&answer) {
@@ -251,8 +270,7 @@ impl Web {
         let message = client.authenticate(&challenge, &binding, now, random()?).map_err(|error| {
             Fault::new(Reason::ProtocolViolation, &format!("the NTLM challenge: {error}"))
         })?;
-        // The password can be guessed from it offline.
-        Ok(format!("NTLM {}", signin::encode(&message)))
+        Ok(format!("NTLM {}", STANDARD.encode(message)))
     }
 
     pub fn set_cookie(&mut self, name: &str, value: &str) {
@@ -277,9 +295,12 @@ impl Web {
             let Some((name, value)) = value.split(';').next().unwrap_or_default().split_once('=') else {
                 continue;
             };
+            let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+            self.cookies.remove(&name);
             let held: usize = self.cookies.iter().map(|(name, value)| name.len() + value.len()).sum();
-            if self.cookies.len() < MOST_COOKIES && held + value.len() < LARGEST_COOKIES {
-                self.cookies.insert(name.trim().to_owned(), value.trim().to_owned());
+            let fits = self.cookies.len() < MOST_COOKIES && held + value.len() < LARGEST_COOKIES;
+            if fits && !value.is_empty() {
+                self.cookies.insert(name, value);
             }
         }
     }
@@ -374,5 +395,7 @@ fn plain(body: &[u8]) -> String {
             _ => {}
         }
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    // An echoed answer to NTLM's challenge: the password can be guessed from it offline.
+    let shown = text.split_whitespace().map(|word| if word.contains("TlRMTVNTUAAD") { HIDDEN } else { word });
+    shown.collect::<Vec<_>>().join(" ")
 }

@@ -13,14 +13,17 @@ use hyper::StatusCode;
 
 use super::web::{self, Web};
 use super::{Proof, Session, SignIn};
+use crate::auth::http as signin;
 use crate::auth::sasl::Credential;
 use crate::catalogue::{Reason, Step};
-use crate::config::plan::{Endpoint, TlsMode};
+use crate::config::plan::{Endpoint, Scheme, TlsMode};
 use crate::net::http::{Answer, Ask};
 use crate::net::{Net, To};
 use crate::outcome::{Fault, Fut, Recorder};
 use pox::Told;
 
+/// Where Exchange Online answers.
+const MICROSOFT: &[&str] = &["outlook.com", "office365.com", "office365.us", "office.com"];
 const PATH: &str = "/autodiscover/autodiscover.xml";
 /// Redirects of all kinds together (MS-OXDISCO says ten).
 const MOST_REDIRECTS: usize = 10;
@@ -75,10 +78,11 @@ impl Autodiscover {
         net: &Arc<Net>,
         configured: Option<&Endpoint>,
         address: &str,
+        scheme: Scheme,
         to: To,
         rec: &Recorder,
     ) -> Result<Self, Fault> {
-        let find = Find { net, to, address, rec };
+        let find = Find { net, to, address, scheme, rec };
         let web = match configured {
             Some(endpoint) => find.at(endpoint.clone(), Step::Connect).await?,
             None => find.in_order().await?,
@@ -95,7 +99,8 @@ impl Autodiscover {
                 .ask(request(&self.web, &address), rec)
                 .await
                 .map_err(|unanswered| unanswered.fault)?;
-            let find = Find { net: &self.net, to: self.to, address: &address, rec };
+            let find =
+                Find { net: &self.net, to: self.to, address: &address, scheme: credential.scheme, rec };
             if answer.status.is_redirection() {
                 let endpoint = secure(answer.header("location"))?;
                 self.web = find.at(endpoint, Step::Connect).await?;
@@ -133,6 +138,7 @@ struct Find<'a> {
     net: &'a Arc<Net>,
     to: To,
     address: &'a str,
+    scheme: Scheme,
     rec: &'a Recorder,
 }
 
@@ -179,7 +185,7 @@ impl Find<'_> {
                 endpoint = secure(answer.header("location"))?;
                 continue;
             }
-            return answers(&answer).map(|()| web);
+            return self.answers(&answer).map(|()| web);
         }
         Err(Fault::new(Reason::EndpointNotFound, &format!("more than {MOST_REDIRECTS} redirects")))
     }
@@ -197,7 +203,7 @@ impl Find<'_> {
             }
             secure(answer.header("location"))
         });
-        let endpoint = found.await?;
+        let endpoint = self.trusted(found.await?)?;
         rec.within(PATIENCE, self.asked(endpoint, &rec)).await
     }
 
@@ -209,7 +215,33 @@ impl Find<'_> {
             .next()
             .ok_or_else(|| Fault::new(Reason::NameUnknown, &format!("{name} has no record")))?;
         let rec = Recorder::default();
-        rec.within(PATIENCE, self.asked(https(&host, port, PATH), &rec)).await
+        let endpoint = self.trusted(https(&host, port, PATH))?;
+        rec.within(PATIENCE, self.asked(endpoint, &rec)).await
+    }
+
+    /// Who was named by http or DNS, which anybody on the way can write, is given a credential only where it belongs to
+    /// the address, to the configuration or to Microsoft.
+    fn trusted(&self, endpoint: Endpoint) -> Result<Endpoint, Fault> {
+        let host = endpoint.host.to_ascii_lowercase();
+        let domain = self.address.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+        let within = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
+        if within(&domain) || MICROSOFT.iter().any(|of| within(of)) || self.net.knows(&host) {
+            return Ok(endpoint);
+        }
+        let words = format!(
+            "{} is named without proof, and is no host of {domain}: configure `autodiscover: {{ url }}`",
+            endpoint.url()
+        );
+        Err(Fault::new(Reason::EndpointNotFound, &words))
+    }
+
+    /// Whether this is somebody who asks for a sign-in that we have.
+    fn answers(&self, answer: &Answer) -> Result<(), Fault> {
+        if answer.status == StatusCode::UNAUTHORIZED {
+            return signin::offers(&answer.headers, self.scheme);
+        }
+        let otherwise = Fault::new(Reason::EndpointNotFound, "it asks for no sign-in");
+        Err(web::fault_of(answer).unwrap_or(otherwise))
     }
 }
 
@@ -224,18 +256,6 @@ fn secure(location: &str) -> Result<Endpoint, Fault> {
         let words = format!("a redirect to {location}, which is no https URL");
         Fault::new(Reason::EndpointNotFound, &words)
     })
-}
-
-/// Whether this is somebody who knows Autodiscover.
-fn answers(answer: &Answer) -> Result<(), Fault> {
-    if answer.status == StatusCode::UNAUTHORIZED {
-        return Ok(());
-    }
-    match pox::read(answer) {
-        Ok(_) => Ok(()),
-        Err(fault) if answer.status.is_success() => Err(Fault { reason: Reason::EndpointNotFound, ..fault }),
-        Err(fault) => Err(fault),
-    }
 }
 
 fn request(web: &Web, address: &str) -> Ask {

@@ -8,7 +8,7 @@ use super::{Ews, soap};
 use crate::catalogue::Step;
 use crate::message::build::Outgoing;
 use crate::outcome::{Fault, Fut, Recorder, Said};
-use crate::protocol::{Submit, Submitted};
+use crate::protocol::{Submit, Submitted, web};
 
 impl Ews {
     async fn create_item(&mut self, mail: &Outgoing, rec: &Recorder) -> Result<Submitted, Fault> {
@@ -30,6 +30,10 @@ impl Ews {
             Err(unanswered) => return Ok(Submitted::Unknown(unanswered.fault)),
         };
         let at = Instant::now();
+        // The front end gave up; what stands behind it may have accepted.
+        if let Some(fault) = web::fault_of(&answer).filter(|_| matches!(answer.status.as_u16(), 502 | 504)) {
+            return Ok(Submitted::Unknown(fault));
+        }
         let document = soap::document(&answer)?;
         for message in soap::messages(&answer, &document, "CreateItem")? {
             soap::judge(message)?;

@@ -49,14 +49,15 @@ impl Ews {
         for (message, asked) in messages.into_iter().zip(ids) {
             match soap::judge(message) {
                 Ok(()) => {}
-                Err(fault) if is_gone(&fault) => {
+                // Or it cannot be read: what people keep in a folder is not always a message.
+                Err(fault) if is_gone(&fault) || fault.reason == Reason::ServerError => {
                     found.push(None);
                     continue;
                 }
                 Err(fault) => return Err(fault),
             }
             let id = soap::below(message, "ItemId").and_then(|id| id.attribute("Id"));
-            if id.is_some_and(|id| id != *asked) {
+            if id != Some(*asked) {
                 return Err(Fault::new(Reason::ProtocolViolation, "the answer is for another item"));
             }
             found.push(Some(match part {
@@ -69,7 +70,7 @@ impl Ews {
 }
 
 pub(super) fn is_gone(fault: &Fault) -> bool {
-    matches!(fault.server_code.as_str(), "ErrorItemNotFound" | "ErrorInvalidIdMalformed" | "ErrorInvalidId")
+    fault.server_code.as_str() == "ErrorItemNotFound"
 }
 
 fn mime(message: roxmltree::Node<'_, '_>) -> Result<Bytes, Fault> {

@@ -45,6 +45,9 @@ impl Ews {
         let message =
             message.ok_or_else(|| Fault::new(Reason::ProtocolViolation, "an answer about nobody's time"))?;
         soap::judge(message)?;
+        if matches!(soap::word(response, "FreeBusyViewType"), "" | "None") {
+            return Err(Fault::new(Reason::FreeBusyWrong, "the server shows no free/busy times"));
+        }
         response.descendants().filter(|at| at.tag_name().name() == "CalendarEvent").map(busy).collect()
     }
 }

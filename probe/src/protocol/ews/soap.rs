@@ -160,13 +160,14 @@ fn rest(node: Node<'_, '_>) -> Option<Duration> {
     Some(Duration::from_millis(milliseconds).min(LONGEST_REST))
 }
 
-/// One response message: good, or a fault. A warning is a success whose code says what is left out.
+/// One response message: good, or a fault. A warning says that the request was not processed; what is meant by a name
+/// being several people is none.
 pub(super) fn judge(message: Node<'_, '_>) -> Result<(), Fault> {
     let class = message.attribute("ResponseClass").unwrap_or_default();
     let code = word(message, "ResponseCode");
     match class {
         "Success" if matches!(code, "NoError" | "") => Ok(()),
-        "Warning" if code != "ErrorBatchProcessingStopped" => Ok(()),
+        "Warning" if code == "ErrorNameResolutionMultipleResults" => Ok(()),
         _ if class.is_empty() && code == "NoError" => Ok(()),
         _ => Err(coded(code, word(message, "MessageText"), rest(message))),
     }
@@ -328,6 +329,11 @@ mod tests {
                 Err(Reason::AccessDenied),
             ),
             (200, message("", ""), Err(Reason::ServerError)),
+            (
+                200,
+                message("Warning", "<m:ResponseCode>ErrorQuotaExceeded</m:ResponseCode>"),
+                Err(Reason::MailboxFull),
+            ),
             (200, fault("ErrorMailboxStoreUnavailable"), Err(Reason::MailboxOffline)),
             (500, fault("ErrorSchemaValidation"), Err(Reason::ServerError)),
             (500, "<html><body>Runtime Error</body></html>".into(), Err(Reason::ServerError)),
