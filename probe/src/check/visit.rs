@@ -41,13 +41,10 @@ impl<E: Errand> Visit<E> {
     async fn go(&self, run: LaneRun) {
         match self.visit(&run.rec, run.lane.protocol, run.slot).await {
             Ok(proof) => {
-                self.sinks.tell(&Event::Mailbox {
-                    mail_service: Arc::clone(&run.lane.mail_service),
-                    mailbox: Arc::clone(&run.lane.mailbox),
-                    items: proof.items,
-                    bytes: proof.bytes,
-                    quota: proof.quota,
-                });
+                // Who saw nothing of the mailbox does not wipe what others saw.
+                if proof != Proof::default() {
+                    self.tell(&run.lane, proof);
+                }
                 run.settle(Verdict::Good);
             }
             Err(fault) => {
@@ -55,6 +52,16 @@ impl<E: Errand> Visit<E> {
                 run.settle(Verdict::Failed(fault));
             }
         }
+    }
+
+    fn tell(&self, lane: &Lane, Proof { items, bytes, quota }: Proof) {
+        self.sinks.tell(&Event::Mailbox {
+            mail_service: Arc::clone(&lane.mail_service),
+            mailbox: Arc::clone(&lane.mailbox),
+            items,
+            bytes,
+            quota,
+        });
     }
 
     async fn visit(&self, rec: &Recorder, protocol: Protocol, slot: u32) -> Result<Proof, Fault> {

@@ -8,7 +8,6 @@ use hyper::StatusCode;
 
 use super::web::{self, Web};
 use super::{Proof, Session, SignIn};
-use crate::auth::http as signin;
 use crate::auth::sasl::Credential;
 use crate::catalogue::{Reason, Step};
 use crate::config::plan::{Endpoint, Scheme};
@@ -236,50 +235,37 @@ impl SignIn for Owa {
 
     fn sign_in<'a>(&'a mut self, credential: &'a Credential, rec: &'a Recorder) -> Fut<'a, ()> {
         Box::pin(async move {
-            match &self.door {
-                Door::Elsewhere => {}
+            let page = match &self.door {
+                Door::Elsewhere => return Ok(()),
+                Door::Form(_) if credential.scheme == Scheme::Bearer => {
+                    let words = "the server offers a form for a password; configured is a token";
+                    return Err(Fault::new(Reason::MechanismUnavailable, words));
+                }
                 Door::Form(page) => {
-                    if credential.scheme == Scheme::Bearer {
-                        let words = "the server offers a form for a password; configured is a token";
-                        return Err(Fault::new(Reason::MechanismUnavailable, words));
-                    }
                     let page = page.clone();
-                    let page = self.fill_in(&page, credential, rec).await?;
-                    if has_form(&page) {
-                        let words = "after the sign-in the sign-in page comes again";
-                        return Err(Fault::new(Reason::CredentialsRejected, words));
-                    }
-                    self.page = Some(page);
+                    self.fill_in(&page, credential, rec).await?
                 }
                 Door::Challenge => {
                     self.web.sign_in_as(credential);
-                    let page = self.follow(self.start.clone(), rec).await?;
-                    if page.status == StatusCode::UNAUTHORIZED {
-                        return Err(signin::refused(&page.headers, credential.scheme, credential));
-                    }
-                    self.page = Some(page);
+                    self.follow(self.start.clone(), rec).await?
                 }
+            };
+            // Whoever shows it: before a proxy of its own the real page is not reached.
+            if has_form(&page) {
+                let words = "after the sign-in the sign-in page comes again";
+                return Err(Fault::new(Reason::CredentialsRejected, words));
             }
+            self.page = Some(page);
             Ok(())
         })
     }
 }
 
 impl Session for Owa {
-    /// The page after the sign-in is one, and is not the sign-in again.
+    /// The page after the sign-in is one.
     fn prove<'a>(&'a mut self, rec: &'a Recorder) -> Fut<'a, Proof> {
         Box::pin(rec.time(Step::List, async move {
-            let Some(page) = &self.page else { return Ok(Proof::default()) };
-            if let Some(fault) = web::fault_of(page) {
-                return Err(fault);
-            }
-            if has_form(page) {
-                return Err(Fault::new(
-                    Reason::CredentialsRejected,
-                    "after the sign-in the sign-in page comes again",
-                ));
-            }
-            Ok(Proof::default())
+            self.page.as_ref().and_then(web::fault_of).map_or_else(|| Ok(Proof::default()), Err)
         }))
     }
 

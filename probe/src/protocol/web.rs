@@ -57,7 +57,11 @@ impl Web {
     /// # Errors
     /// Those of the steps.
     pub async fn connect(net: &Arc<Net>, endpoint: &Endpoint, to: To, rec: &Recorder) -> Result<Self, Fault> {
-        let mut web = Self {
+        Self::new(net, endpoint, to).dialled(rec).await
+    }
+
+    fn new(net: &Arc<Net>, endpoint: &Endpoint, to: To) -> Self {
+        Self {
             net: Arc::clone(net),
             endpoint: endpoint.clone(),
             to,
@@ -65,9 +69,12 @@ impl Web {
             signed: false,
             credential: None,
             cookies: BTreeMap::new(),
-        };
-        web.dial(rec).await?;
-        Ok(web)
+        }
+    }
+
+    async fn dialled(mut self, rec: &Recorder) -> Result<Self, Fault> {
+        self.dial(rec).await?;
+        Ok(self)
     }
 
     /// Another connection of the same client: the same credential, cookies and address.
@@ -75,17 +82,9 @@ impl Web {
     /// # Errors
     /// Those of the steps.
     pub async fn another(&self, rec: &Recorder) -> Result<Self, Fault> {
-        let mut web = Self {
-            net: Arc::clone(&self.net),
-            endpoint: self.endpoint.clone(),
-            to: self.to,
-            connection: None,
-            signed: false,
-            credential: self.credential.clone(),
-            cookies: self.cookies.clone(),
-        };
-        web.dial(rec).await?;
-        Ok(web)
+        let web = Self::new(&self.net, &self.endpoint, self.to);
+        let (credential, cookies) = (self.credential.clone(), self.cookies.clone());
+        Self { credential, cookies, ..web }.dialled(rec).await
     }
 
     pub fn endpoint(&self) -> &Endpoint {

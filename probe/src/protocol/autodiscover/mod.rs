@@ -109,10 +109,10 @@ impl Autodiscover {
             match pox::read(&answer)? {
                 Told::Settings(mut settings) => {
                     settings.from = self.web.endpoint().url();
-                    let elsewhere = v2::ask(&mut self.web, &address, rec).await;
-                    // Where it is not served, an older server; where it says something else, that counts.
-                    if let Some(url) = elsewhere {
-                        settings.urls.entry(Url::Ews).or_insert(url);
+                    if !settings.urls.contains_key(&Url::Ews)
+                        && let Some(url) = self.ask_v2(&address, rec).await
+                    {
+                        settings.urls.insert(Url::Ews, url);
                     }
                     return Ok(settings);
                 }
@@ -130,6 +130,17 @@ impl Autodiscover {
         let words =
             format!("more than {MOST_REDIRECTS} redirects, the last to {}", self.web.endpoint().url());
         Err(Fault::new(Reason::EndpointNotFound, &words))
+    }
+}
+
+impl Autodiscover {
+    /// Asked without a credential; what it does not tell in time is not told.
+    async fn ask_v2(&self, address: &str, rec: &Recorder) -> Option<String> {
+        let asked = rec.within(PATIENCE, async {
+            let mut web = Web::connect(&self.net, self.web.endpoint(), self.to, rec).await?;
+            Ok(v2::ask(&mut web, address, rec).await)
+        });
+        asked.await.ok().flatten()
     }
 }
 

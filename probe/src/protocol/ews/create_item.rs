@@ -5,10 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::time::Instant;
 
 use super::{Ews, soap};
-use crate::catalogue::Step;
+use crate::catalogue::{Reason, Step};
 use crate::message::build::Outgoing;
+use crate::net::http::Answer;
 use crate::outcome::{Fault, Fut, Recorder, Said};
-use crate::protocol::{Submit, Submitted, web};
+use crate::protocol::{Submit, Submitted};
 
 impl Ews {
     async fn create_item(&mut self, mail: &Outgoing, rec: &Recorder) -> Result<Submitted, Fault> {
@@ -30,15 +31,27 @@ impl Ews {
             Err(unanswered) => return Ok(Submitted::Unknown(unanswered.fault)),
         };
         let at = Instant::now();
-        // The front end gave up; what stands behind it may have accepted.
-        if let Some(fault) = web::fault_of(&answer).filter(|_| matches!(answer.status.as_u16(), 502 | 504)) {
-            return Ok(Submitted::Unknown(fault));
+        match judge(&answer) {
+            Ok(()) => Ok(Submitted::Accepted { at, server_id: Said::new(answer.header("request-id")) }),
+            Err(fault) if is_doubtful(&answer, &fault) => Ok(Submitted::Unknown(fault)),
+            Err(fault) => Err(fault),
         }
-        let document = soap::document(&answer)?;
-        for message in soap::messages(&answer, &document, "CreateItem")? {
-            soap::judge(message)?;
-        }
-        Ok(Submitted::Accepted { at, server_id: Said::new(answer.header("request-id")) })
+    }
+}
+
+fn judge(answer: &Answer) -> Result<(), Fault> {
+    let document = soap::document(answer)?;
+    for message in soap::messages(answer, &document, "CreateItem")? {
+        soap::judge(message)?;
+    }
+    Ok(())
+}
+
+/// A yes that cannot be read, or a front end that gave up: what stands behind it may have accepted.
+fn is_doubtful(answer: &Answer, fault: &Fault) -> bool {
+    match answer.status.as_u16() {
+        200..=299 => fault.reason == Reason::ProtocolViolation,
+        status => matches!(status, 502 | 504),
     }
 }
 

@@ -53,7 +53,6 @@ pub(in crate::protocol) fn escape(text: &str) -> Cow<'_, str> {
 /// XML, bounded: no document type, so no entity of anybody's; so many nodes and no more.
 pub(in crate::protocol) fn parse(text: &str) -> Result<Document<'_>, Fault> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
-    // A document with more levels than this would be walked level by level.
     Document::parse_with_options(text, options).map_err(|error| {
         let words =
             format!("the answer is no XML that is taken: {error}; it begins {}", Said::new(&start(text)));
