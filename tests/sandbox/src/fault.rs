@@ -124,6 +124,10 @@ pub enum Fault {
     Stale,
     /// IDLE never tells of anything.
     NoPush,
+    /// The answer in which the server tells never begins, as behind a proxy that wants all of it first.
+    PushHeld,
+    /// The answer in which the server tells breaks off at once.
+    PushCut,
     /// IDLE is not offered.
     NoIdle,
     /// New sessions are turned away: there are too many.
@@ -214,6 +218,13 @@ pub const FAULTS: &[FaultInfo] = &[
     row("banner", "", SEND, "a disclaimer is put around the text"),
     row("stale", "", &[Imap, Pop3, Ews], "new messages are there but are not shown"),
     row("no-push", "", BOTH, "IDLE and notifications never tell of anything"),
+    row(
+        "push-held",
+        "",
+        &[Ews],
+        "the answer with the notifications never begins, as behind a proxy that buffers",
+    ),
+    row("push-cut", "", &[Ews], "the answer with the notifications breaks off at once"),
     row("no-idle", "", BOTH, "IDLE is not offered, subscriptions are refused"),
     row("too-many-sessions", "", ANY, "new sessions are turned away: there are too many"),
     row("shutdown-421", "", ANY, "sessions are turned away: the service shuts down"),
@@ -292,6 +303,8 @@ impl Fault {
             Self::Banner,
             Self::Stale,
             Self::NoPush,
+            Self::PushHeld,
+            Self::PushCut,
             Self::NoIdle,
             Self::TooManySessions,
             Self::Shutdown421,
@@ -336,6 +349,8 @@ impl Fault {
             Self::Banner => "banner",
             Self::Stale => "stale",
             Self::NoPush => "no-push",
+            Self::PushHeld => "push-held",
+            Self::PushCut => "push-cut",
             Self::NoIdle => "no-idle",
             Self::TooManySessions => "too-many-sessions",
             Self::Shutdown421 => "shutdown-421",

@@ -120,6 +120,8 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("ews", "banner", "401, NoError, NoError, NoError, NewMailEvent, NoError 2", "1 0 2"),
     ("ews", "stale", "401, NoError, NoError, NoError, silence, NoError 0", "1 0 2"),
     ("ews", "no-push", "401, NoError, NoError, NoError, silence, NoError 2", "1 0 2"),
+    ("ews", "push-held", "401, NoError, NoError, NoError, silence", "1 0 1"),
+    ("ews", "push-cut", "401, NoError, NoError, NoError, closed", "1 0 1"),
     ("ews", "no-idle", "401, NoError, NoError, ErrorExceededSubscriptionCount, no subscription, NoError 2", "1 0 2"),
     ("ews", "too-many-sessions", "401, 500 ErrorExceededConnectionCount, gave up", "0 0 1"),
     ("ews", "shutdown-421", "503, gave up", "0 0 1"),

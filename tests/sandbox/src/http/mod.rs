@@ -269,6 +269,10 @@ async fn after(mut reply: Reply, fault: Option<&Fault>) -> Result<Reply, Gone> {
         Some(Fault::Refuse) => return Err(Gone("refused")),
         Some(Fault::Slow(late)) => sleep(*late).await,
         Some(Fault::Cut) => reply.body = reply.body.cut(),
+        Some(Fault::PushHeld) if matches!(reply.body, Body::Stream(_)) => std::future::pending().await,
+        Some(Fault::PushCut) if matches!(reply.body, Body::Stream(_)) => {
+            reply.body = Body::Cut { first: bytes::Bytes::new(), flushed: false, total: 1 };
+        }
         Some(Fault::Garbage) => {
             reply.status = 200;
             reply.body = Body::Whole(noise(400).into());
