@@ -139,7 +139,8 @@ impl Account {
         mut session: S,
         rec: &Recorder,
     ) -> Result<Box<dyn Session>, Fault> {
-        let credential = self.credential()?;
+        let mut credential = self.credential()?;
+        credential.key = Some(self.gate.key(protocol, &credential.secret, self.slot));
         // Waiting for the turn is no step of the server's.
         let pass = self.gate.enter(protocol, &credential.secret, self.slot).await?;
         let result = rec.time(Step::Auth, session.sign_in(&credential, rec)).await;
@@ -168,6 +169,7 @@ impl Account {
             mechanisms: auth.mechanisms.clone(),
             scheme: auth.scheme,
             is_token: auth.method.is_token(),
+            key: None,
         })
     }
 

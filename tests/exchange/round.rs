@@ -64,6 +64,11 @@ fn goes_round(method: &str, prepare: fn(&Service)) {
     ALL.iter().for_each(|check| scene.check(check));
     let mut probe = scene.start();
     probe.wait_until("all checks are well", secs(30), all_good);
+    // The checks that see nothing of the mailbox do not wipe what others saw.
+    let counted =
+        |metrics: &Metrics| metrics.value("mailprobe_mailbox_items", &[("mailbox", "alice")]).is_some();
+    probe.wait_until("alice's messages are counted", secs(10), counted);
+    probe.holds_for("they stay so", secs(6), counted);
     probe.wait_until("three messages went round", secs(30), |metrics| {
         received(metrics, "ews") >= 3.0 && received(metrics, "imap") >= 3.0
     });
@@ -105,6 +110,113 @@ fn what_is_not_offered_is_named_and_nothing_weaker_is_tried() {
     probe
         .wait_until("it is told", secs(20), |metrics| failing(metrics, "in", "ews", "mechanism_unavailable"));
     assert!(probe.log().contains("the server offers Basic; configured is NTLM"), "{}", probe.log());
+    let counts = service.sandbox().counts();
+    assert_eq!((counts.ews.signed_in, counts.ews.refused), (0, 0), "no password went over the wire");
+}
+
+/// Whatever asks first is refused once, and nobody asks again: also not by another protocol.
+#[test]
+fn a_wrong_password_is_refused_once_by_each_protocol_and_by_all_together() {
+    let checks = [
+        "login: { name: in, mailbox: alice, protocols: [ews], every: 1s }",
+        "login: { name: in, mailbox: alice, protocols: [owa], every: 1s }",
+        "autodiscover: { name: in, mailbox: alice, every: 1s }",
+        "directory: { name: in, mailbox: alice, of: bob, protocols: [ews], every: 1s }",
+        "free_busy: { name: in, mailbox: alice, of: bob, protocol: ews, every: 1s }",
+    ];
+    for these in checks.iter().map(std::slice::from_ref).chain([&checks[..]]) {
+        let service = Service::start();
+        service.sandbox().set_schemes(&[Scheme::Basic]);
+        let mut scene = Scene::new();
+        let body = service.exchange_body(&scene);
+        scene.mail_service("hq", &body);
+        let file = scene.file("wrong", "not-the-password");
+        let auth = format!("method: password, username: alice, password_file: \"{file}\"");
+        scene.mailbox_by("alice", "hq", "alice@sandbox.test", &auth, "");
+        scene.mailbox("bob", "hq", "bob@sandbox.test");
+        for (at, check) in these.iter().enumerate() {
+            scene.check(&check.replace("name: in", &format!("name: in-{at}")));
+        }
+        let probe = scene.start();
+        let told = |metrics: &Metrics| {
+            (0..these.len()).all(|at| {
+                metrics.value("mailprobe_check_success", &[("check", &*format!("in-{at}"))]) == Some(0.0)
+            })
+        };
+        probe.wait_until("each says so", secs(20), told);
+        probe.holds_for("it stays so", secs(3), told);
+        let counts = service.sandbox().counts();
+        let refused = counts.ews.refused + counts.owa.refused + counts.autodiscover.refused;
+        assert_eq!(refused, 1, "{these:?}: {counts:?}\n{}", probe.log());
+        assert!(!probe.log().contains("not-the-password"), "{}", probe.log());
+    }
+}
+
+/// The password changes while sessions are open that send it with each request.
+#[test]
+fn a_password_that_changes_under_kept_sessions_is_refused_once() {
+    let service = Service::start();
+    service.sandbox().set_schemes(&[Scheme::Basic]);
+    let mut scene = Scene::new();
+    lay(&service, &mut scene, "password");
+    scene.check(
+        "roundtrip: { name: trip, from: bob, to: bob, send: ews, views: [ews], every: 1s, late_after: 3s }",
+    );
+    scene.check("login: { name: in, mailbox: bob, protocols: [ews], every: 1s }");
+    let probe = scene.start();
+    let well =
+        |metrics: &Metrics| received(metrics, "ews") >= 2.0 && success(metrics, "in", "ews") == Some(1.0);
+    probe.wait_until("messages go round", secs(30), well);
+    assert_eq!(service.sandbox().counts().ews.refused, 0);
+    service.sandbox().add_user("bob", "another-password");
+    probe.wait_until("it is told", secs(30), |metrics| {
+        failing(metrics, "in", "ews", "credentials_rejected")
+            || failing(metrics, "in", "ews", "credential_paused")
+    });
+    probe.holds_for("nobody asks again", secs(4), |_| service.sandbox().counts().ews.refused <= 1);
+}
+
+/// What stands between holds the notifications back, or breaks them off: messages are seen all the same, and that the
+/// server promised to tell and did not is told.
+#[test]
+fn without_its_notifications_a_view_through_ews_goes_on() {
+    let cases = [
+        (Fault::PushHeld, true),
+        (Fault::PushCut, true),
+        (Fault::NoPush, true),
+        // Who refuses the subscription has promised nothing.
+        (Fault::NoIdle, false),
+    ];
+    std::thread::scope(|scope| {
+        for (fault, promised) in cases {
+            scope.spawn(move || goes_on_without(&fault, promised));
+        }
+    });
+}
+
+fn goes_on_without(fault: &Fault, promised: bool) {
+    let service = Service::start();
+    service.fault(Protocol::Ews, Some(fault.clone()));
+    // Later than the looks that follow an acceptance.
+    service.fault(Protocol::Smtp, Some(Fault::Delay(secs(2))));
+    let mut scene = Scene::new();
+    lay(&service, &mut scene, "password");
+    scene.check(
+        "roundtrip: { name: trip, from: alice, to: bob, send: smtp, views: [ews], every: 5s, late_after: 4s }",
+    );
+    let probe = scene.start();
+    let seat = [("mailbox", "bob"), ("protocol", "ews")];
+    let up = |metrics: &Metrics| metrics.value("mailprobe_session_up", &seat) == Some(1.0);
+    probe.wait_until(&format!("{fault:?}: the view is up"), secs(20), up);
+    probe.holds_for(&format!("{fault:?}: it stays up"), secs(14), up);
+    let last = probe.wait_until(&format!("{fault:?}: messages are seen"), secs(20), |metrics| {
+        received(metrics, "ews") >= 3.0
+    });
+    assert_eq!(last.sum("mailprobe_messages_late_total", &[]), 0.0, "{fault:?}");
+    let missed = last.sum("mailprobe_notifications_missed_total", &seat);
+    assert_eq!(missed > 0.0, promised, "{fault:?}: {missed} missed");
+    let opened = service.sandbox().counts().ews.connections;
+    assert!(opened < 20, "{fault:?}: {opened} connections");
 }
 
 /// The incident itself: classic Outlook's protocol shows nothing, the others are well.

@@ -115,6 +115,11 @@ impl Gate {
         self.state().until.as_ref().map(|(until, _)| *until).filter(|until| *until > Instant::now())
     }
 
+    /// For a session that signs in again with each request or connection.
+    pub fn key(self: &Arc<Self>, protocol: Protocol, secret: &Secret, slot: Duration) -> Key {
+        Key { gate: Arc::clone(self), protocol, slot, secret: secret.fingerprint() }
+    }
+
     /// A secret that was read: another one than was refused ends the pause.
     pub fn learn(&self, secret: &Secret) {
         let mut state = self.state();
@@ -165,6 +170,35 @@ impl Gate {
             door.until = until;
         } else {
             state.until = until;
+        }
+    }
+}
+
+/// The gate as a kept session sees it: its credential was accepted once and goes over the wire again and again.
+#[derive(Clone)]
+pub struct Key {
+    gate: Arc<Gate>,
+    protocol: Protocol,
+    slot: Duration,
+    secret: u64,
+}
+
+impl Key {
+    /// Before the credential is sent again.
+    ///
+    /// # Errors
+    /// `credential_paused`: another session was refused meanwhile.
+    pub fn check(&self) -> Result<(), Fault> {
+        let state = self.gate.state();
+        // What befell another secret says nothing of this one.
+        if state.secret == Some(self.secret) { state.open(self.protocol) } else { Ok(()) }
+    }
+
+    /// What was accepted once was not accepted now.
+    pub fn failed(&self, fault: &Fault) {
+        let is_current = self.gate.state().secret == Some(self.secret);
+        if is_current && is_refusal(fault.reason) {
+            self.gate.refused(self.protocol, fault, self.slot);
         }
     }
 }
@@ -226,7 +260,7 @@ impl Drop for Pass {
 }
 
 /// What a server may count towards a lockout.
-fn is_refusal(reason: Reason) -> bool {
+pub fn is_refusal(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::CredentialsRejected
@@ -258,6 +292,22 @@ mod tests {
             pass.failed(&refusal())
         }
         Ok(())
+    }
+
+    #[test]
+    fn a_kept_session_that_is_refused_stops_the_others_and_a_new_secret_is_not_blamed() {
+        let gate = Gate::new(PAUSE);
+        let (old, new) = (Secret::new("pw-that-was"), Secret::new("pw-that-is"));
+        gate.learn(&old);
+        let keys = [Protocol::Ews, Protocol::Ews].map(|of| gate.key(of, &old, SLOT));
+        assert!(keys.iter().all(|key| key.check().is_ok()));
+        keys[0].failed(&refusal());
+        let paused = |key: &Key| key.check().map_err(|fault| fault.reason);
+        assert_eq!(paused(&keys[1]), Err(Reason::CredentialPaused));
+        gate.learn(&new);
+        keys[1].failed(&refusal());
+        assert_eq!(gate.paused_whole(), None, "the refusal was of the old one");
+        assert_eq!(paused(&gate.key(Protocol::Ews, &new, SLOT)), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsasl::prelude::{Mechname, SASLClient, SASLConfig, Session, State};
 
+use super::gate;
 use crate::catalogue::Reason;
 use crate::config::plan::{Mechanism, Method, Scheme};
 use crate::outcome::{Fault, Said};
@@ -19,6 +20,8 @@ pub struct Credential {
     /// How requests over HTTP are signed in.
     pub scheme: Scheme,
     pub is_token: bool,
+    /// For who sends it again after the sign-in.
+    pub key: Option<gate::Key>,
 }
 
 impl Credential {
@@ -213,6 +216,7 @@ mod tests {
             mechanisms: Mechanism::ALL.to_vec(),
             scheme: Scheme::Basic,
             is_token,
+            key: None,
         }
     }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 
+use crate::auth::gate::Key;
 use crate::auth::http as signin;
 use crate::auth::ntlm;
 use crate::auth::sasl::Credential;
@@ -48,6 +49,8 @@ pub struct Web {
     /// The connection is signed in, where a connection is what signs in.
     signed: bool,
     credential: Option<Credential>,
+    /// The credential was accepted: from here on the gate hears of refusals from here.
+    admitted: bool,
     cookies: BTreeMap<String, String>,
 }
 
@@ -57,34 +60,33 @@ impl Web {
     /// # Errors
     /// Those of the steps.
     pub async fn connect(net: &Arc<Net>, endpoint: &Endpoint, to: To, rec: &Recorder) -> Result<Self, Fault> {
-        Self::new(net, endpoint, to).dialled(rec).await
-    }
-
-    fn new(net: &Arc<Net>, endpoint: &Endpoint, to: To) -> Self {
-        Self {
+        let mut web = Self {
             net: Arc::clone(net),
             endpoint: endpoint.clone(),
             to,
             connection: None,
             signed: false,
             credential: None,
+            admitted: false,
             cookies: BTreeMap::new(),
+        };
+        web.dial(rec).await?;
+        Ok(web)
+    }
+
+    /// Another connection of the same client, with its credential and cookies, to the same address; not open yet.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        Self {
+            net: Arc::clone(&self.net),
+            endpoint: self.endpoint.clone(),
+            to: self.to,
+            connection: None,
+            signed: false,
+            credential: self.credential.clone(),
+            admitted: self.admitted,
+            cookies: self.cookies.clone(),
         }
-    }
-
-    async fn dialled(mut self, rec: &Recorder) -> Result<Self, Fault> {
-        self.dial(rec).await?;
-        Ok(self)
-    }
-
-    /// Another connection of the same client: the same credential, cookies and address.
-    ///
-    /// # Errors
-    /// Those of the steps.
-    pub async fn another(&self, rec: &Recorder) -> Result<Self, Fault> {
-        let web = Self::new(&self.net, &self.endpoint, self.to);
-        let (credential, cookies) = (self.credential.clone(), self.cookies.clone());
-        Self { credential, cookies, ..web }.dialled(rec).await
     }
 
     pub fn endpoint(&self) -> &Endpoint {
@@ -95,6 +97,16 @@ impl Web {
     pub fn sign_in_as(&mut self, credential: &Credential) {
         self.credential = Some(credential.clone());
         self.signed = false;
+        self.admitted = false;
+    }
+
+    /// The sign-in is over, and the session is kept.
+    pub fn keep(&mut self) {
+        self.admitted = true;
+    }
+
+    fn key(&self) -> Option<&Key> {
+        self.credential.as_ref().filter(|_| self.admitted)?.key.as_ref()
     }
 
     /// Whether the connection is open, as far as one can tell without asking. One that is not is opened anew by the next
@@ -155,7 +167,7 @@ impl Web {
                 {
                     self.connection = None;
                 }
-                Ok(stream) => return Ok(self.admitted(stream).await?),
+                Ok(stream) => return Ok(self.unless_refused(stream).await?),
                 Err(unanswered) => {
                     self.connection = None;
                     return Err(unanswered);
@@ -205,6 +217,9 @@ impl Web {
     async fn begin_once(&mut self, mut ask: Ask, rec: &Recorder) -> Result<Stream, Unanswered> {
         self.put_cookies(&mut ask.headers);
         if let Some(credential) = self.credential.clone() {
+            if let Some(key) = self.key().filter(|_| !self.signed || !self.signs_connections()) {
+                key.check().map_err(|fault| Unanswered { fault, unsent: true })?;
+            }
             if let Some(value) = credential.authorization() {
                 authorize(&mut ask.headers, &value)?;
             } else if !self.signed {
@@ -222,13 +237,17 @@ impl Web {
     }
 
     /// A 401 ends here, its body read so that nothing of it is left on the connection.
-    async fn admitted(&mut self, stream: Stream) -> Result<Stream, Fault> {
+    async fn unless_refused(&mut self, stream: Stream) -> Result<Stream, Fault> {
         let Some(credential) = &self.credential else { return Ok(stream) };
         if stream.status != StatusCode::UNAUTHORIZED {
             return Ok(stream);
         }
         self.connection = None;
-        Err(signin::refused(&stream.headers, credential.scheme, credential))
+        let fault = signin::refused(&stream.headers, credential.scheme, credential);
+        if let Some(key) = self.key() {
+            key.failed(&fault);
+        }
+        Err(fault)
     }
 
     /// NTLM (MS-NTHT): the first message in a request without a body, the answer to the challenge for the real one.

@@ -150,7 +150,8 @@ impl Task {
                     // What was read and what was marked is asked anew.
                     self.items.forget();
                     self.memory = Memory::default();
-                    let again = Instant::now() + backoff;
+                    self.account.heed(&fault);
+                    let again = Instant::now() + backoff.max(fault.rest.unwrap_or_default());
                     let fault = Arc::new(if was_up { self.lost(fault) } else { fault });
                     self.set_state(ViewState::Down { fault, again });
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);
@@ -197,10 +198,12 @@ impl Task {
     async fn work(&mut self, inbox: &mut dyn Inbox) -> End {
         let opened = Instant::now();
         let aged_at = opened + jittered(self.context.session_max_age);
-        let manner = if inbox.is_told() { Manner::Told } else { Manner::Untold };
         let mut told = false;
         let mut waited = Duration::ZERO;
+        let mut was_told = false;
         loop {
+            // A server may learn to tell, and forget it, within a session.
+            let manner = if inbox.is_told() { Manner::Told } else { Manner::Untold };
             self.take_orders_at(manner);
             let rec = Recorder::default();
             let result = async {
@@ -217,7 +220,7 @@ impl Task {
                 }
                 let next = self.pace.next(now, &self.awaited);
                 if told || next.is_some_and(|next| next <= now) {
-                    let unsaid = !told && waited >= MISSED_AFTER && manner == Manner::Told;
+                    let unsaid = !told && waited >= MISSED_AFTER && was_told;
                     (told, waited) = (false, Duration::ZERO);
                     self.look_around(inbox, &rec, unsaid).await?;
                     // Who was told may order a deletion: better before the wait begins than by breaking it off.
@@ -228,7 +231,7 @@ impl Task {
                 let limit = until.map_or(LONGEST_WAIT, |until| until.saturating_duration_since(now));
                 // The IDLE itself may be refused or go unanswered: more than its own limit is a fault.
                 let woken = rec.within(limit + PATIENCE, inbox.wait(&self.nudge, limit)).await?;
-                waited = now.elapsed();
+                (waited, was_told) = (now.elapsed(), manner == Manner::Told);
                 told = woken == Woken::Told;
                 Ok(None)
             };

@@ -8,7 +8,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::get_item::Part;
-use super::streaming::Heard;
+use super::streaming::Told;
+use super::sync_folder_items::Listed;
 use super::{Ews, distinguished};
 use crate::catalogue::{Reason, Step};
 use crate::net::line::LARGEST_MESSAGE;
@@ -43,10 +44,14 @@ impl Ews {
         let began = Instant::now();
         let mut known = self.folders.known.remove(&folder).unwrap_or_default();
         let is_first = known.state.is_empty();
-        let mut fresh: Vec<(String, u64)> = Vec::new();
+        let mut fresh: Vec<Listed> = Vec::new();
         for round in 0.. {
             if round == MOST_ROUNDS {
-                let words = format!("{} never comes to the end of its changes", distinguished(folder));
+                let words = format!(
+                    "{} has {} items and still more: a test mailbox is to be emptied",
+                    distinguished(folder),
+                    known.items.len()
+                );
                 return Err(Fault::new(Reason::ProtocolViolation, &words));
             }
             let changes = match self.sync_folder_items(folder, &known.state, rec).await {
@@ -64,11 +69,11 @@ impl Ews {
             known.state = changes.state;
             for id in changes.deleted {
                 known.items.remove(&id);
-                fresh.retain(|(of, _)| *of != id);
+                fresh.retain(|item| item.id != id);
             }
-            for (id, size) in changes.created {
-                if known.items.insert(id.clone(), size).is_none() {
-                    fresh.push((id, size));
+            for item in changes.created {
+                if known.items.insert(item.id.clone(), item.size).is_none() {
+                    fresh.push(item);
                 }
             }
             if changes.last {
@@ -78,6 +83,8 @@ impl Ews {
         // When the server showed them; that they are read takes a second request.
         let at = Instant::now();
         if is_first && fresh.len() > MOST_OLD {
+            // In whatever order the server lists them.
+            fresh.sort_by(|one, other| one.received.cmp(&other.received));
             fresh.drain(..fresh.len() - MOST_OLD);
         }
         let found = self.read(folder, &fresh, at, rec).await?;
@@ -90,15 +97,15 @@ impl Ews {
     async fn read(
         &mut self,
         folder: Folder,
-        ids: &[(String, u64)],
+        items: &[Listed],
         at: Instant,
         rec: &Recorder,
     ) -> Result<Vec<Item>, Fault> {
         let mut found = Vec::new();
-        let (small, large): (Vec<_>, Vec<_>) = ids.iter().partition(|(_, size)| *size <= WHOLE_UP_TO);
+        let (small, large): (Vec<_>, Vec<_>) = items.iter().partition(|item| item.size <= WHOLE_UP_TO);
         for (part, some) in [(Part::Whole, small), (Part::Head, large)] {
             for batch in some.chunks(BATCH) {
-                let names: Vec<_> = batch.iter().map(|(id, _)| id.as_str()).collect();
+                let names: Vec<_> = batch.iter().map(|item| item.id.as_str()).collect();
                 let read = self.get_items(&names, part, rec).await?;
                 found.extend(names.iter().zip(read).filter_map(|(id, bytes)| {
                     let id = ItemId { folder, id: (*id).to_owned() };
@@ -110,34 +117,11 @@ impl Ews {
     }
 
     async fn wait_told(&mut self, nudge: &Notify, limit: Duration) -> Result<Woken, Fault> {
-        let until = Instant::now() + limit;
-        loop {
-            if !self.untold && self.told.is_none() {
-                self.subscribe().await?;
-            }
-            let heard = tokio::select! {
-                () = nudge.notified() => return Ok(Woken::Nudged),
-                () = tokio::time::sleep_until(until) => return Ok(Woken::Limit),
-                heard = async {
-                    match self.told.as_mut() {
-                        Some(told) => told.hear().await,
-                        None => std::future::pending().await,
-                    }
-                } => heard,
-            };
-            match heard {
-                Ok(Heard::Change) => return Ok(Woken::Told),
-                Ok(Heard::Nothing) => {}
-                // It ends after the time that was asked for; what came in between is for a look to see.
-                Ok(Heard::End) => {
-                    self.told = None;
-                    return Ok(Woken::Told);
-                }
-                Err(fault) => {
-                    self.told = None;
-                    return Err(fault);
-                }
-            }
+        let told = self.told.get_or_insert_with(|| Told::by(&self.web, &self.anchor));
+        tokio::select! {
+            () = nudge.notified() => Ok(Woken::Nudged),
+            () = tokio::time::sleep(limit) => Ok(Woken::Limit),
+            heard = told.change() => heard.map(|()| Woken::Told),
         }
     }
 }
@@ -152,7 +136,7 @@ impl Inbox for Ews {
     }
 
     fn is_told(&self) -> bool {
-        !self.untold
+        self.told.as_ref().is_some_and(Told::is_promised)
     }
 
     fn folders<'a>(&'a mut self, rec: &'a Recorder) -> Fut<'a, Vec<Folder>> {

@@ -26,7 +26,7 @@ use crate::net::http::{Answer, Ask, Unanswered};
 use crate::net::{Net, To};
 use crate::outcome::{Fault, Fut, Recorder};
 use inbox::Folders;
-use streaming::Subscription;
+use streaming::Told;
 
 /// A session: the connection that asks, and a second one on which the server tells.
 pub struct Ews {
@@ -34,9 +34,7 @@ pub struct Ews {
     /// Requests are for this mailbox: a front end sends them to the right server by it.
     anchor: Arc<str>,
     folders: Folders,
-    told: Option<Subscription>,
-    /// The server does not tell, so it is asked again and again.
-    untold: bool,
+    told: Option<Told>,
 }
 
 impl Ews {
@@ -53,14 +51,15 @@ impl Ews {
     ) -> Result<Self, Fault> {
         let web = Web::connect(net, endpoint, to, rec).await?;
         let anchor = Arc::clone(anchor);
-        Ok(Self { web, anchor, folders: Folders::default(), told: None, untold: false })
+        Ok(Self { web, anchor, folders: Folders::default(), told: None })
     }
 
     /// Asks one operation and reads its whole answer, judged as far as HTTP goes.
     async fn ask(&mut self, body: &str, rec: &Recorder) -> Result<Answer, Unanswered> {
         let ask = request(&self.web, &self.anchor, body)?;
         let id = ask.headers.get("client-request-id").cloned();
-        let answer = self.web.ask(ask, rec).await?;
+        let mut answer = self.web.ask(ask, rec).await?;
+        answer.body = soap::mend(answer.body);
         let echoed = answer.headers.get("client-request-id");
         if echoed.is_some() && echoed != id.as_ref() {
             let words = format!("the answer is for the request {}", answer.header("client-request-id"));
@@ -118,7 +117,9 @@ impl SignIn for Ews {
     fn sign_in<'a>(&'a mut self, credential: &'a Credential, rec: &'a Recorder) -> Fut<'a, ()> {
         Box::pin(async move {
             self.web.sign_in_as(credential);
-            self.get_folders(&[Folder::Inbox], rec).await.map(drop)
+            self.get_folders(&[Folder::Inbox], rec).await?;
+            self.web.keep();
+            Ok(())
         })
     }
 }
@@ -154,8 +155,7 @@ impl Session for Ews {
         self.web.is_open()
     }
 
-    /// There is no word of parting in HTTP.
-    fn close<'a>(self: Box<Self>, _: &'a Recorder) -> Fut<'a, ()> {
-        Box::pin(async { Ok(()) })
+    fn close<'a>(mut self: Box<Self>, rec: &'a Recorder) -> Fut<'a, ()> {
+        Box::pin(async move { self.unsubscribe(rec).await })
     }
 }

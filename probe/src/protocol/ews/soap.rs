@@ -2,8 +2,10 @@
 //! HTTP status, SOAP fault, ResponseClass, ResponseCode.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use roxmltree::{Document, Node, ParsingOptions};
 
 use crate::catalogue::Reason;
@@ -48,6 +50,48 @@ pub(in crate::protocol) fn escape(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// What XML 1.0 forbids and Exchange writes all the same, out of a stranger's subject line (`&#x1;`), becomes question
+/// marks: one such item must not cost all the others.
+pub(super) fn mend(body: Bytes) -> Bytes {
+    let bad = forbidden(&body);
+    if bad.is_empty() {
+        return body;
+    }
+    let mut mended = BytesMut::from(body);
+    bad.into_iter().for_each(|at| mended[at].fill(b'?'));
+    mended.freeze()
+}
+
+/// Where a control character stands, or a reference to a character that is none (XML 1.0, section 2.2).
+fn forbidden(body: &[u8]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (at, byte) in body.iter().enumerate() {
+        match byte {
+            b'\t' | b'\n' | b'\r' => {}
+            0..=0x1f => found.push(at..at + 1),
+            b'&' => found.extend(forbidden_reference(&body[at..]).map(|length| at..at + length)),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn forbidden_reference(text: &[u8]) -> Option<usize> {
+    let digits = text.strip_prefix(b"&#")?;
+    let end = digits.iter().take(10).position(|byte| *byte == b';')?;
+    let digits = std::str::from_utf8(&digits[..end]).ok()?;
+    let number = match digits.strip_prefix(['x', 'X']) {
+        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+        None => digits.parse().ok()?,
+    };
+    let is_allowed = match char::from_u32(number) {
+        Some('\t' | '\n' | '\r') => true,
+        Some(c) => c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'),
+        None => false,
+    };
+    (!is_allowed).then_some(end + 3)
 }
 
 /// XML, bounded: no document type, so no entity of anybody's; so many nodes and no more.
@@ -272,7 +316,6 @@ const CODES: &[(&[&str], Reason)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
     use hyper::{HeaderMap, StatusCode};
 
     fn answer(status: u16, body: &str) -> Answer {
@@ -359,5 +402,21 @@ mod tests {
     #[test]
     fn text_is_escaped_and_what_xml_cannot_carry_is_left_out() {
         assert_eq!(escape("a<b>&\"'\u{1}c\td"), "a&lt;b&gt;&amp;&quot;&apos;c\td");
+    }
+
+    #[test]
+    fn what_xml_forbids_does_not_cost_the_rest_of_an_answer() {
+        let cases: &[(&str, &str)] = &[
+            ("<a>plain &amp; &#65;&#x20AC;&#9; ünal</a>", "<a>plain &amp; &#65;&#x20AC;&#9; ünal</a>"),
+            ("<a>&#x1;b&#31;</a>", "<a>?????b?????</a>"),
+            ("<a>&#xD800;&#xFFFF;&#x110000;</a>", "<a>??????????????????????????</a>"),
+            ("<a>\u{1}\u{0}\t</a>", "<a>??\t</a>"),
+            ("<a>&#x;&#;&#x1 &#xFFFFFFFFFF;</a>", "<a>&#x;&#;&#x1 &#xFFFFFFFFFF;</a>"),
+        ];
+        for (given, expected) in cases {
+            let mended = mend(Bytes::copy_from_slice(given.as_bytes()));
+            assert_eq!(std::str::from_utf8(&mended).unwrap(), *expected);
+        }
+        assert!(parse(cases[1].0).is_err() && parse(cases[1].1).is_ok());
     }
 }

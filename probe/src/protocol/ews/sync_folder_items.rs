@@ -13,10 +13,19 @@ const LARGEST_STATE: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) state: String,
-    /// Ids with the items' sizes.
-    pub(super) created: Vec<(String, u64)>,
+    pub(super) created: Vec<Listed>,
     pub(super) deleted: Vec<String>,
     pub(super) last: bool,
+}
+
+/// An item that is there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listed {
+    pub(super) id: String,
+    /// In bytes.
+    pub(super) size: u64,
+    /// As the server writes it (`2026-11-22T08:00:00Z`); to sort by, and for nothing else.
+    pub(super) received: String,
 }
 
 impl Ews {
@@ -33,7 +42,8 @@ impl Ews {
         };
         let body = format!(
             "<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>\
-             <t:FieldURI FieldURI=\"item:Size\"/></t:AdditionalProperties></m:ItemShape>\
+             <t:FieldURI FieldURI=\"item:Size\"/><t:FieldURI FieldURI=\"item:DateTimeReceived\"/>\
+             </t:AdditionalProperties></m:ItemShape>\
              <m:SyncFolderId><t:DistinguishedFolderId Id=\"{}\"/></m:SyncFolderId>{since}\
              <m:MaxChangesReturned>{MOST_CHANGES}</m:MaxChangesReturned></m:SyncFolderItems>",
             distinguished(folder)
@@ -58,9 +68,11 @@ impl Ews {
         for change in list.into_iter().flat_map(|list| list.children()).filter(roxmltree::Node::is_element) {
             let Some(id) = soap::below(change, "ItemId").and_then(|id| id.attribute("Id")) else { continue };
             match change.tag_name().name() {
-                "Create" => {
-                    changes.created.push((id.to_owned(), soap::word(change, "Size").parse().unwrap_or(0)));
-                }
+                "Create" => changes.created.push(Listed {
+                    id: id.to_owned(),
+                    size: soap::word(change, "Size").parse().unwrap_or(0),
+                    received: soap::word(change, "DateTimeReceived").to_owned(),
+                }),
                 "Delete" => changes.deleted.push(id.to_owned()),
                 _ => {}
             }
