@@ -167,6 +167,8 @@ pub enum Fact {
     QueueId(Said),
     /// An id that a vendor's support asks for: its name, its value.
     SupportId(&'static str, Said),
+    /// How far, in seconds, this host's clock is ahead of the server's at least.
+    Skew(f64),
     /// Attempted, and counted in `checks_skipped_total{why}` beside its verdict.
     Note(Said),
 }

@@ -72,6 +72,8 @@ fn goes_round(method: &str, prepare: fn(&Service)) {
     probe.wait_until("three messages went round", secs(30), |metrics| {
         received(metrics, "ews") >= 3.0 && received(metrics, "imap") >= 3.0
     });
+    let metrics = probe.metrics();
+    assert_eq!(metrics.value("mailprobe_clock_skew_seconds", &[("mail_service", "hq")]), Some(0.0));
     let (status, last) = probe.stop(secs(20));
     assert!(status.success(), "{status}");
     assert_eq!(last.sum("mailprobe_messages_lost_total", &[]), 0.0);

@@ -71,6 +71,7 @@ const CERTIFICATE_INFO: &[&str] = &["mail_service", "protocol", "server", "issue
 const ENDPOINT: &[&str] = &["mail_service", "protocol"];
 const BOX: &[&str] = &["mail_service", "mailbox"];
 const MAILBOX: &[&str] = &["mailbox"];
+const SERVICE: &[&str] = &["mail_service"];
 const CREDENTIAL: &[&str] = &["mailbox", "method", "flow"];
 
 const ALL: &[Kind] =
@@ -130,6 +131,7 @@ pub const METRICS: &[Metric] = &[
     m("mailprobe_certificate_info", Gauge, "1; who issued the server's certificate.", CERTIFICATE_INFO, ENDPOINTS, WhileTrue),
     m("mailprobe_endpoint_addresses", Gauge, "Addresses that the endpoint's name resolves to.", ENDPOINT, ENDPOINTS, WhenJudged),
     m("mailprobe_endpoint_addresses_failing", Gauge, "Addresses of the endpoint that failed.", ENDPOINT, ENDPOINTS, WhenJudged),
+    m("mailprobe_clock_skew_seconds", Gauge, "How far this host's clock is ahead of the server's at least, by HTTP's Date: 0 within its second; absent where nothing tells.", SERVICE, ALL, WhenJudged),
     m("mailprobe_credential_paused", Gauge, "1 while the credential is paused after a refusal, so that the account is not locked.", MAILBOX, MAIL, AtZero),
     m("mailprobe_credential_info", Gauge, "1; how the mailbox signs in.", CREDENTIAL, MAIL, AtZero),
     m("mailprobe_resting_until_timestamp_seconds", Gauge, "Until when the server asked to be left alone.", MAILBOX, MAIL, WhileTrue),

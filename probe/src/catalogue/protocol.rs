@@ -101,6 +101,10 @@ const _: () = {
 };
 
 impl Protocol {
+    pub fn is_http(self) -> bool {
+        self.row().family != Family::Internet
+    }
+
     /// All rows, in the order of the enum.
     pub fn rows() -> &'static [ProtocolRow] {
         PROTOCOLS

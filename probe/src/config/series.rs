@@ -57,6 +57,8 @@ fn is_about(metric: &Metric, lane: &Lane) -> bool {
     metric.of.contains(&lane.kind)
         && match lane.kind {
             _ if is_lane => true,
+            // From the answers over HTTP.
+            _ if metric.name == "mailprobe_clock_skew_seconds" => lane.protocol.is_http(),
             // The books of a view, of a sender; the session of a view.
             Kind::Roundtrip if metric.of == [Kind::Roundtrip] && has("protocol") => lane.role == Role::View,
             Kind::Roundtrip if metric.of == [Kind::Roundtrip] && has("send") => lane.role == Role::Send,

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::config::plan::Plan;
-use crate::outcome::{Event, Lane, Seat, Sink};
+use crate::outcome::{Event, Fact, Lane, Report, Seat, Sink};
 
 pub use families::Encoding;
 use numbers::{Backend, BoxNumbers, Certificate, LaneNumbers, Own, SeatNumbers};
@@ -100,7 +100,10 @@ impl Metrics {
     fn tell_of_lanes(&self, event: &Event, now: Instant) -> bool {
         match event {
             Event::Began { lane, .. } => self.lane(lane, |numbers| numbers.standing.began(now)),
-            Event::Ran(report) => self.lane(&report.lane, |numbers| numbers.ran(report, now)),
+            Event::Ran(report) => {
+                self.lane(&report.lane, |numbers| numbers.ran(report, now));
+                self.skew(report, now);
+            }
             Event::Skipped { lane, slot, why } => {
                 self.lane(lane, |numbers| numbers.skipped(lane, *slot, *why, now));
             }
@@ -112,6 +115,18 @@ impl Metrics {
             _ => return false,
         }
         true
+    }
+
+    /// What the newest answers told of the clock, until the next run should have told again.
+    fn skew(&self, report: &Report, now: Instant) {
+        let ahead = report.facts.iter().rev().find_map(|fact| match fact {
+            Fact::Skew(ahead) => Some(*ahead),
+            _ => None,
+        });
+        if let Some(ahead) = ahead {
+            let until = now + report.lane.interval * 2 + report.lane.timeout;
+            lock(&self.own).skew.insert(Arc::clone(&report.lane.mail_service), (ahead, until));
+        }
     }
 
     fn tell_of_seats(&self, event: &Event) -> bool {

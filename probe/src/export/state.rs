@@ -424,6 +424,9 @@ pub(super) fn facts(facts: &[Fact]) -> BTreeMap<Word, String> {
             Fact::MessageId(said) => ("message_id".into(), said.to_string()),
             Fact::QueueId(said) => ("queue_id".into(), said.to_string()),
             Fact::SupportId(name, said) => ((*name).into(), said.to_string()),
+            // Within what the server's second tells: not worth showing.
+            Fact::Skew(0.0) => continue,
+            Fact::Skew(ahead) => ("clock_skew".into(), format!("{ahead:.1} s")),
             Fact::Note(said) => ("note".into(), said.to_string()),
         };
         out.insert(name, value);

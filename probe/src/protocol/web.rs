@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,6 +27,9 @@ const MOST_COOKIES: usize = 50;
 const LARGEST_COOKIES: usize = 16 << 10;
 /// A server that asks for a longer rest is asked again after this.
 const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
+
+/// Seconds that clocks may differ by: what Windows takes, and what tokens are issued with.
+const MOST_SKEW: f64 = 300.0;
 
 /// What these requests call themselves.
 pub const USER_AGENT: &str = concat!("mailprobe/", env!("CARGO_PKG_VERSION"));
@@ -243,7 +246,13 @@ impl Web {
             return Ok(stream);
         }
         self.connection = None;
-        let fault = signin::refused(&stream.headers, credential.scheme, credential);
+        let mut fault = signin::refused(&stream.headers, credential.scheme, credential);
+        if let Some(ahead) = ahead_of(text(&stream.headers, "date"), clock::wall())
+            && ahead.abs() > MOST_SKEW
+        {
+            let words = format!("{}; this host's clock is {ahead:.0} s ahead of the server's", fault.said);
+            fault.said = Said::new(&words);
+        }
         if let Some(key) = self.key() {
             key.failed(&fault);
         }
@@ -308,6 +317,9 @@ impl Web {
     /// Cookies (one host, one client: their scope does not matter), support ids, the server's clock.
     fn learn(&mut self, headers: &HeaderMap, rec: &Recorder) {
         note_support_ids(headers, rec);
+        if let Some(ahead) = ahead_of(text(headers, "date"), clock::wall()) {
+            rec.note(Fact::Skew(ahead));
+        }
         for value in headers.get_all(SET_COOKIE) {
             let Ok(value) = value.to_str() else { continue };
             let Some((name, value)) = value.split(';').next().unwrap_or_default().split_once('=') else {
@@ -322,6 +334,14 @@ impl Web {
             }
         }
     }
+}
+
+/// How many seconds `now` is ahead of a `Date` (RFC 9110, section 6.6.1) at least: that is the beginning of a second.
+fn ahead_of(date: &str, now: SystemTime) -> Option<f64> {
+    let date = httpdate::parse_http_date(date).ok()?;
+    let since = |from: SystemTime, to: SystemTime| to.duration_since(from).map_or(0.0, |of| of.as_secs_f64());
+    let (ahead, behind) = (since(date, now), since(now, date));
+    Some((ahead - 1.0).max(0.0) - behind)
 }
 
 fn note_support_ids(headers: &HeaderMap, rec: &Recorder) {
@@ -416,4 +436,22 @@ fn plain(body: &[u8]) -> String {
     // An echoed answer to NTLM's challenge: the password can be guessed from it offline.
     let shown = text.split_whitespace().map(|word| if word.contains("TlRMTVNTUAAD") { HIDDEN } else { word });
     shown.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_ahead_by_what_the_server_s_second_leaves_no_doubt_of() {
+        let at = |seconds: f64| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(784_111_777.0 + seconds);
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let cases = [(0.0, 0.0), (0.9, 0.0), (1.0, 0.0), (3.5, 2.5), (-0.5, -0.5), (-600.0, -600.0)];
+        for (given, expected) in cases {
+            let ahead = ahead_of(date, at(given)).unwrap();
+            assert!((ahead - expected).abs() < 1e-6, "{given}: {ahead}");
+        }
+        assert_eq!(ahead_of("yesterday", at(0.0)), None);
+        assert_eq!(ahead_of("", at(0.0)), None);
+    }
 }

@@ -288,6 +288,8 @@ pub(super) struct Own {
     pub certificates: BTreeMap<(Arc<str>, Protocol, Arc<str>), Certificate>,
     /// By mail service and protocol: found, failing.
     pub addresses: BTreeMap<(Arc<str>, Protocol), (usize, usize)>,
+    /// By mail service: how far our clock is ahead, and until when that is worth telling.
+    pub skew: BTreeMap<Arc<str>, (f64, Instant)>,
     pub reference: BTreeMap<&'static str, bool>,
     pub delay: Histogram,
     pub internal_errors: u64,
@@ -301,6 +303,7 @@ impl Own {
         Self {
             certificates: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            skew: BTreeMap::new(),
             reference: BTreeMap::new(),
             delay: Histogram::new(DELAY_BUCKETS.into()),
             internal_errors: 0,

@@ -14,7 +14,7 @@ use crate::config::lanes::lanes;
 use crate::config::plan::Plan;
 use crate::export::fixture::{SECOND, endpoint, login, plan, roundtrip};
 use crate::outcome::{
-    Event, Fault, Judged, Lane, Report, Said, Seat, Sink as _, Swept, Verdict, ViewState, Why,
+    Event, Fact, Fault, Judged, Lane, Report, Said, Seat, Sink as _, Swept, Verdict, ViewState, Why,
 };
 
 use Protocol::{Imap, Pop3, Smtp};
@@ -339,6 +339,25 @@ async fn a_reload_keeps_what_is_equal_and_drops_the_rest() {
     assert_eq!(probe.value("check_runs_total", &["check=\"b\""]), Some(0.0));
     probe.ran(&probe.lanes[1].clone(), 2, Verdict::Good);
     assert_eq!(probe.value("check_runs_total", &["check=\"b\""]), Some(0.0), "the old check drains unseen");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_of_the_clock_is_gone_when_it_is_not_told_again() {
+    let probe = Probe::new(&plan(vec![login("in", "alice", &[Imap])]));
+    let lane = probe.lanes[0].clone();
+    assert_eq!(probe.value("clock_skew_seconds", &["mail_service=\"hq\""]), None);
+    probe.tell(Event::Ran(Report {
+        lane: lane.clone(),
+        slot: 1,
+        at: clock::wall(),
+        took: SECOND,
+        steps: Vec::new(),
+        facts: vec![Fact::Skew(0.0), Fact::Skew(-412.5)],
+        verdict: Verdict::Good,
+    }));
+    assert_eq!(probe.value("clock_skew_seconds", &["mail_service=\"hq\""]), Some(-412.5));
+    advance(lane.interval * 2 + lane.timeout + SECOND).await;
+    assert_eq!(probe.value("clock_skew_seconds", &["mail_service=\"hq\""]), None);
 }
 
 #[tokio::test(start_paused = true)]

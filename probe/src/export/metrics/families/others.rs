@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use prometheus::proto::LabelPair;
+use tokio::time::Instant;
 
 use super::{Family, Metrics, Moment, pair};
 use crate::catalogue::{Cause, Protocol};
@@ -119,6 +120,12 @@ pub(super) fn own(metrics: &Metrics, shape: &Shape, family: &mut Family<'_>) {
                     "mail_service" => service,
                     _ => protocol.name(),
                 });
+            }
+        }
+        "mailprobe_clock_skew_seconds" => {
+            let now = Instant::now();
+            for (service, (ahead, _)) in own.skew.iter().filter(|(_, (_, until))| *until > now) {
+                family.push(*ahead, |_| service);
             }
         }
         "mailprobe_reference_up" => {
