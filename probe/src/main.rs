@@ -40,6 +40,9 @@ enum Command {
     /// Refuse or accept a configuration; show what it runs; its JSON Schema.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// What an administrator does for the test mailboxes.
+    #[command(subcommand)]
+    Mailbox(MailboxCommand),
     /// What a code that a person sees (0x800CCC0E), or a reason (tls_failed), means, and what to do.
     Explain { word: String },
     /// The documentation that is made from the tables.
@@ -85,6 +88,21 @@ enum ConfigCommand {
     Schema,
 }
 
+#[derive(Subcommand)]
+enum MailboxCommand {
+    /// The commands that make the configured mailboxes fit, for Exchange's PowerShell; mailprobe runs none of them.
+    Prepare {
+        #[command(flatten)]
+        config: ConfigFiles,
+        /// Print them.
+        #[arg(long, required = true)]
+        print: bool,
+        /// Those that put back what was there before.
+        #[arg(long)]
+        undo: bool,
+    },
+}
+
 fn main() -> ExitCode {
     // Whoever needs TLS is told the provider; this is for libraries that ask for a default.
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
@@ -121,6 +139,9 @@ fn run(command: Command) -> anyhow::Result<u8> {
             Ok(command::config::show(&config.files, &env, &mut out, &mut err)?)
         }
         Command::Config(ConfigCommand::Schema) => Ok(command::config::schema(&mut out)?),
+        Command::Mailbox(MailboxCommand::Prepare { config, undo, .. }) => {
+            Ok(command::mailbox::prepare(&config.files, undo, &env, &mut out, &mut err)?)
+        }
         Command::Explain { word } => Ok(command::explain::explain(&word, &mut out)?),
         Command::Docs { write, check } => Ok(match (write, check) {
             (Some(folder), _) => command::docs::write(&folder, &mut out)?,

@@ -2,13 +2,14 @@
 //! it stops or bloats the probe.
 
 mod cases;
+mod prepare;
 mod round;
 
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mailprobe_tests::{Asked, Metrics, PASSWORD, Probe, Scene, WebScript, secs};
+use mailprobe_tests::{Asked, Metrics, PASSWORD, Probe, Reply, Scene, WebScript, secs};
 
 use cases::{CASES, good};
 
@@ -19,6 +20,32 @@ fn most_memory(probe: &Probe) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", probe.id())).expect("the process lives");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// People use the options of the web mail through another virtual directory.
+#[test]
+fn the_web_mail_is_not_well_without_the_directory_of_its_options() {
+    let server = WebScript::start(|asked: &Asked| {
+        let status = if asked.path == "/ecp/healthcheck.htm" { 503 } else { 200 };
+        let body = if asked.path.ends_with("healthcheck.htm") { "200 OK<br/>MAIL" } else { "" };
+        Reply::Whole(status, String::new(), body.to_owned())
+    });
+    let mut scene = Scene::new();
+    let at = server.address();
+    scene.mail_service(
+        "hq",
+        &format!("owa: {{ url: \"http://{at}/owa/\" }}, ews: {{ url: \"http://{at}/EWS/Exchange.asmx\" }}"),
+    );
+    scene.mailbox("alice", "hq", "alice@lab.test");
+    scene.check("endpoint: { name: doors, mail_service: hq, every: 24h }");
+    let probe = scene.start();
+    let of = |protocol| [("check", "doors"), ("protocol", protocol)];
+    let judged = |metrics: &Metrics, protocol| metrics.value("mailprobe_check_success", &of(protocol));
+    let metrics = probe.wait_until("both are judged", secs(20), |metrics| {
+        judged(metrics, "owa").is_some() && judged(metrics, "ews").is_some()
+    });
+    assert_eq!((judged(&metrics, "owa"), judged(&metrics, "ews")), (Some(0.0), Some(1.0)));
+    assert!(probe.log().contains("the virtual directory ecp beside it: 503"), "{}", probe.log());
 }
 
 /// One web server for all: the case is the first part of the path. `well` is none of them.

@@ -13,11 +13,11 @@ use crate::config::lanes::lanes;
 use crate::config::plan::{self, Endpoint as Place, MailService};
 use crate::net::{Net, To};
 use crate::outcome::{Certificate, Event, Fact, Fault, Lane, Recorder, Said, Sink as _, Sinks, Verdict};
-use crate::protocol::Session;
 use crate::protocol::imap::Imap;
 use crate::protocol::pop3::Pop3;
 use crate::protocol::smtp::Smtp;
 use crate::protocol::web::Web;
+use crate::protocol::{Session, health};
 use crate::runner::LaneRun;
 
 /// A name with more addresses is asked for so many.
@@ -97,10 +97,8 @@ impl Endpoint {
             Protocol::Imap => Box::new(Imap::connect(&self.net, place, to, rec).await?),
             Protocol::Pop3 => Box::new(Pop3::connect(&self.net, place, to, rec).await?),
             Protocol::Ews | Protocol::Owa | Protocol::Autodiscover => {
-                return Web::connect(&self.net, place, to, rec)
-                    .await?
-                    .health(protocol != Protocol::Owa, rec)
-                    .await;
+                let mut web = Web::connect(&self.net, place, to, rec).await?;
+                return health::check(&mut web, protocol, rec).await;
             }
             Protocol::Mapi | Protocol::Graph | Protocol::Caldav => {
                 return Err(Fault::new(Reason::InternalError, "this protocol is not built yet"));

@@ -7,5 +7,6 @@ pub mod demo;
 pub mod direct;
 pub mod docs;
 pub mod explain;
+pub mod mailbox;
 pub mod run;
 mod show;

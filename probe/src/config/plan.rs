@@ -91,6 +91,8 @@ pub struct Reference {
 pub struct MailService {
     pub name: Arc<str>,
     pub endpoints: BTreeMap<Protocol, Endpoint>,
+    /// Which Exchange it is, as far as the configuration tells.
+    pub exchange: Option<Exchange>,
     pub tls: Tls,
     pub proxy: Option<Proxy>,
     pub ip_family: IpFamily,
@@ -100,6 +102,13 @@ pub struct MailService {
 }
 
 /// Where one protocol of a mail service is spoken.
+/// A sort of Exchange, whose administrators have a shell of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    Server,
+    Online,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// A name or an address literal, without brackets.

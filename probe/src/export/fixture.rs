@@ -102,6 +102,7 @@ fn mail_service(name: &str) -> Arc<MailService> {
     };
     Arc::new(MailService {
         name: Arc::from(name),
+        exchange: None,
         endpoints: [(Protocol::Smtp, 465), (Protocol::Imap, 993), (Protocol::Pop3, 995)]
             .into_iter()
             .map(|(protocol, port)| (protocol, endpoint(port)))

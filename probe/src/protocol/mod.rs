@@ -2,6 +2,7 @@
 
 pub mod autodiscover;
 pub mod ews;
+pub mod health;
 pub mod imap;
 pub mod owa;
 pub mod pop3;

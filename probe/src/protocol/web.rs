@@ -14,7 +14,7 @@ use crate::auth::gate::Key;
 use crate::auth::http as signin;
 use crate::auth::ntlm;
 use crate::auth::sasl::Credential;
-use crate::catalogue::{Reason, Step};
+use crate::catalogue::Reason;
 use crate::clock;
 use crate::config::plan::{Endpoint, Scheme};
 use crate::net::http::{Answer, Ask, Http, Stream, Unanswered, text};
@@ -181,40 +181,6 @@ impl Web {
 
     fn signs_connections(&self) -> bool {
         self.credential.as_ref().is_some_and(|credential| credential.scheme == Scheme::Ntlm)
-    }
-
-    /// Whether what answers here is well, without signing in: the page that balancers ask for (Exchange has one in each
-    /// virtual directory), and where there is none, what the endpoint itself says.
-    ///
-    /// # Errors
-    /// Those of the connection; what the status means.
-    pub async fn health(&mut self, wants_sign_in: bool, rec: &Recorder) -> Result<(), Fault> {
-        let path = self.endpoint.path.to_string();
-        let directory = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-        let page = format!("/{directory}/healthcheck.htm");
-        let health = rec.time(Step::Greeting, self.status(&page, rec)).await?;
-        let is_ok = health.body.windows(6).any(|word| word == b"200 OK");
-        if health.status.is_success() && is_ok {
-            rec.note(Fact::Greeting(Said::new(&plain(&health.body))));
-            return Ok(());
-        }
-        let said = fault_of(&health);
-        if !matches!(health.status.as_u16(), 200..=399 | 401 | 403 | 404 | 405) {
-            return said.map_or(Ok(()), Err);
-        }
-        let own = rec.time(Step::Hello, self.status(&path, rec)).await?;
-        match own.status.as_u16() {
-            // It wants a sign-in, another method, or a cookie: it is there.
-            401 | 405 | 411 | 415 => Ok(()),
-            200..=399 if !wants_sign_in => Ok(()),
-            200..=299 => Err(Fault::new(Reason::ProtocolViolation, "it asks for no sign-in")),
-            _ => fault_of(&own).map_or(Ok(()), Err),
-        }
-    }
-
-    async fn status(&mut self, path: &str, rec: &Recorder) -> Result<Answer, Fault> {
-        let ask = Ask::get(path).with("user-agent", USER_AGENT);
-        self.ask(ask, rec).await.map_err(|unanswered| unanswered.fault)
     }
 
     async fn begin_once(&mut self, mut ask: Ask, rec: &Recorder) -> Result<Stream, Unanswered> {
@@ -418,7 +384,7 @@ fn rest_of(answer: &Answer) -> Option<Duration> {
 }
 
 /// An error page without its markup.
-fn plain(body: &[u8]) -> String {
+pub(super) fn plain(body: &[u8]) -> String {
     let start = String::from_utf8_lossy(&body[..body.len().min(4096)]);
     let mut text = String::new();
     let mut inside = false;

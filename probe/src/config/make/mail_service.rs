@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 
-use super::super::plan::{Endpoint, IpFamily, MailService, Resolver, Tls, TlsMode};
+use super::super::plan::{Endpoint, Exchange, IpFamily, MailService, Resolver, Tls, TlsMode};
 use super::super::problem::KeyPath;
 use super::super::raw;
 use super::{MailServices, Make, fingerprint};
@@ -75,6 +75,7 @@ impl Make {
         }
         let mut service = MailService {
             name: Arc::clone(name),
+            exchange: exchange(raw, &endpoints),
             endpoints,
             tls: self.tls(&path.key("tls"), &raw.tls),
             proxy: raw.proxy.as_ref().and_then(|proxy| self.proxy(&path.key("proxy"), proxy)),
@@ -209,6 +210,19 @@ impl Make {
             }
         }
         Resolver::Servers(addresses)
+    }
+}
+
+/// Only Exchange speaks these.
+fn exchange(raw: &raw::MailService, endpoints: &BTreeMap<Protocol, Endpoint>) -> Option<Exchange> {
+    match raw.preset {
+        Some(raw::Preset::Microsoft365) => Some(Exchange::Online),
+        Some(raw::Preset::Exchange) => Some(Exchange::Server),
+        _ if raw.mapi.is_some() => Some(Exchange::Server),
+        _ => [Protocol::Ews, Protocol::Owa, Protocol::Autodiscover]
+            .iter()
+            .any(|protocol| endpoints.contains_key(protocol))
+            .then_some(Exchange::Server),
     }
 }
 
