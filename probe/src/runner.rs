@@ -1,16 +1,18 @@
 //! Lanes, deadlines, panics: serve and once. The runner, never the check, owns the deadline, the time and the report.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
-use tokio::sync::Mutex;
+use futures_util::future::join_all;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalogue::Reason;
+use crate::catalogue::{Protocol, Reason};
 use crate::check::Check;
 use crate::clock;
 use crate::outcome::{Event, Fault, Lane, Recorder, Report, Sink as _, Sinks, Verdict, Why};
@@ -90,6 +92,40 @@ impl Drop for LaneRun {
     }
 }
 
+/// Lanes of a check that run together: those of a protocol, or all of them.
+pub type Strand = Option<Protocol>;
+
+/// Which strands of a check are under way; one that hangs takes no other's next slot. A clone is the same.
+#[derive(Clone, Default)]
+pub struct Busy(Arc<std::sync::Mutex<BTreeMap<Strand, Arc<Mutex<()>>>>>);
+
+impl Busy {
+    fn turn(&self, strand: Strand) -> Arc<Mutex<()>> {
+        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(strand).or_default())
+    }
+
+    /// All strands of a slot, where none is under way.
+    pub fn try_all(&self, check: &Arc<dyn Check>, slot: u32) -> Option<Vec<OwnedMutexGuard<()>>> {
+        strands(check, slot).into_keys().map(|strand| self.turn(strand).try_lock_owned().ok()).collect()
+    }
+
+    /// Waits until nothing is under way.
+    async fn none(&self) {
+        let turns: Vec<_> = self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for turn in turns {
+            drop(turn.lock().await);
+        }
+    }
+}
+
+fn strands(check: &Arc<dyn Check>, slot: u32) -> BTreeMap<Strand, Vec<Arc<Lane>>> {
+    let mut strands: BTreeMap<Strand, Vec<_>> = BTreeMap::new();
+    for lane in check.lanes_of(slot) {
+        strands.entry(check.strand(&lane)).or_default().push(lane);
+    }
+    strands
+}
+
 /// Runs checks on their slots.
 pub struct Runner {
     site: Arc<str>,
@@ -113,7 +149,7 @@ impl Runner {
         self: Arc<Self>,
         check: Arc<dyn Check>,
         delay: Duration,
-        busy: Arc<Mutex<()>>,
+        busy: Busy,
         stop: CancellationToken,
     ) {
         let slots = Slots::new(&self.site, &check.plan().name, check.plan().every);
@@ -125,28 +161,34 @@ impl Runner {
                 () = tokio::time::sleep_until(due) => {}
             }
             self.sinks.tell(&Event::Delay(due.elapsed()));
-            match Arc::clone(&busy).try_lock_owned() {
-                Ok(turn) => {
-                    let (runner, check, stop) = (Arc::clone(&self), Arc::clone(&check), stop.clone());
-                    tokio::spawn(async move {
-                        runner.once(&check, slot, &stop).await;
-                        drop(turn);
-                    });
-                }
-                Err(_) => self.skip(&check, slot, Why::Overrun),
+            for (strand, lanes) in strands(&check, slot) {
+                let Ok(turn) = busy.turn(strand).try_lock_owned() else {
+                    self.skip(lanes, slot, Why::Overrun);
+                    continue;
+                };
+                let (runner, check, stop) = (Arc::clone(&self), Arc::clone(&check), stop.clone());
+                tokio::spawn(async move {
+                    runner.run(&check, slot, lanes, &stop).await;
+                    drop(turn);
+                });
             }
             slot = (slot + 1).max(slots.current(clock::wall()) + 1);
             due = Instant::now() + slots.until(slot, clock::wall());
         }
         // A run that is under way knows of the stop, and is bounded by its deadline.
-        drop(busy.lock().await);
+        busy.none().await;
     }
 
     /// One slot of a check: every lane of it is settled or skipped, but for those that a tracker keeps.
     pub async fn once(&self, check: &Arc<dyn Check>, slot: u32, stop: &CancellationToken) {
+        let strands = strands(check, slot).into_values();
+        join_all(strands.map(|lanes| self.run(check, slot, lanes, stop))).await;
+    }
+
+    async fn run(&self, check: &Arc<dyn Check>, slot: u32, strand: Vec<Arc<Lane>>, stop: &CancellationToken) {
         let ending = Arc::new(AtomicU8::new(RUNNING));
         let mut lanes = Vec::new();
-        for lane in check.lanes_of(slot) {
+        for lane in strand {
             match check.hindrance(&lane) {
                 Some(why) => self.sinks.tell(&Event::Skipped { lane, slot, why }),
                 None => lanes.push(LaneRun::begin(lane, slot, &self.sinks, &ending)),
@@ -167,8 +209,8 @@ impl Runner {
         drop(run);
     }
 
-    fn skip(&self, check: &Arc<dyn Check>, slot: u32, why: Why) {
-        for lane in check.lanes_of(slot) {
+    fn skip(&self, lanes: Vec<Arc<Lane>>, slot: u32, why: Why) {
+        for lane in lanes {
             self.sinks.tell(&Event::Skipped { lane, slot, why });
         }
     }

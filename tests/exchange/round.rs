@@ -242,6 +242,28 @@ fn a_stale_view_through_ews_is_told_from_a_broken_server() {
     probe.wait_until("all checks are well again", secs(40), all_good);
 }
 
+/// From the first second of an outage on: whoever starts in the middle of it must know as much.
+#[test]
+fn a_protocol_that_hangs_takes_nothing_from_the_others() {
+    let service = Service::start();
+    service.fault(Protocol::Ews, Some(Fault::Stall));
+    let mut scene = Scene::new();
+    lay(&service, &mut scene, "password");
+    scene.check(
+        "login: { name: in, mailbox: alice, protocols: [ews, imap, pop3, owa], every: 5s, timeout: 5s }",
+    );
+    let probe = scene.start();
+    let others = ["imap", "pop3", "owa"];
+    probe.wait_until("the others are well", secs(20), |metrics| {
+        assert!(others.iter().all(|other| success(metrics, "in", other) != Some(0.0)), "{}", probe.log());
+        others.iter().all(|other| success(metrics, "in", other) == Some(1.0))
+    });
+    probe.holds_for("they stay so", secs(16), |metrics| {
+        others.iter().all(|other| success(metrics, "in", other) == Some(1.0))
+    });
+    assert!(failing(&probe.metrics(), "in", "ews", "server_timeout"));
+}
+
 /// The same server, every fault that it knows at this protocol: the probe says something and comes back.
 #[test]
 fn after_every_fault_at_ews_it_is_well_again() {

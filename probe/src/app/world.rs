@@ -28,7 +28,7 @@ use crate::config::plan::{self, MailService, Mailbox, Plan, What};
 use crate::message::token::{Keys, hash};
 use crate::net::Net;
 use crate::outcome::{Event, Report, Sink, Sinks};
-use crate::runner::Runner;
+use crate::runner::{Busy, Runner};
 use crate::schedule::Slots;
 use crate::serve::Probed;
 use crate::view::{Context, Identity, Views};
@@ -71,7 +71,7 @@ struct Running {
     fingerprint: u64,
     check: Arc<dyn Check>,
     stop: CancellationToken,
-    busy: Arc<tokio::sync::Mutex<()>>,
+    busy: Busy,
     probed: Option<u32>,
     serving: JoinHandle<()>,
     tending: JoinHandle<()>,
@@ -202,8 +202,8 @@ impl World {
     ) -> Result<Running, String> {
         let check = self.build(plan, check, context)?;
         let stop = CancellationToken::new();
-        let busy = Arc::default();
-        let serving = Arc::clone(runner).serve(Arc::clone(&check), delay, Arc::clone(&busy), stop.clone());
+        let busy = Busy::default();
+        let serving = Arc::clone(runner).serve(Arc::clone(&check), delay, busy.clone(), stop.clone());
         let tending = Arc::clone(runner).tend(Arc::clone(&check), stop.clone());
         Ok(Running {
             fingerprint: check.plan().fingerprint,
@@ -308,7 +308,7 @@ impl World {
         let slot = Slots::new(runner.site(), &plan.name, plan.every).current(clock::wall());
         let age = self.collector.age(&plan.name);
         let not_now = |why: &str| Probed::NotNow { why: why.to_owned(), age };
-        let Ok(busy) = Arc::clone(&running.busy).try_lock_owned() else {
+        let Some(busy) = running.busy.try_all(&running.check, slot) else {
             answer.send(not_now("a run is under way")).ok();
             return;
         };
@@ -364,7 +364,7 @@ impl World {
                 fingerprint: check.fingerprint,
                 check: built,
                 stop,
-                busy: Arc::default(),
+                busy: Busy::default(),
                 probed: None,
                 serving: tokio::spawn(async {}),
                 tending: tokio::spawn(tending),

@@ -2,7 +2,8 @@
 //!
 //! The rules, so that no account is locked by the probe:
 //! - Until a credential has been accepted once, since the start or since its secret changed, one sign-in goes at a
-//!   time over all protocols, and the first refusal pauses the credential.
+//!   time over all protocols, and the first refusal pauses the credential. One that is not answered for
+//!   three seconds does not hold up the other protocols: one of them goes beside it, and no more.
 //! - After that, a refusal holds what was refused for one slot, and the second one pauses. If another protocol was
 //!   accepted since, only the refused protocol is held and paused, else the whole credential.
 //! - A sign-in that was begun and never answered may have been a refusal: until the credential is proven such attempts
@@ -13,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::sync::{Mutex as Turn, Notify, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use crate::catalogue::{Protocol, Reason, Step};
@@ -24,6 +25,10 @@ use crate::secret::Secret;
 pub struct Gate {
     pause: Duration,
     turn: Arc<Turn<()>>,
+    /// Of the one that goes beside a turn that takes long.
+    relief: Arc<Turn<()>>,
+    /// An attempt has ended.
+    ended: Notify,
     state: Mutex<State>,
 }
 
@@ -32,6 +37,8 @@ struct State {
     /// Of the secret that was tried last.
     secret: Option<u64>,
     proven: bool,
+    /// Whose turn it is, and since when.
+    holder: Option<(Protocol, Instant)>,
     /// Over all protocols, since the last acceptance.
     refusals: u8,
     until: Option<(Instant, Fault)>,
@@ -56,14 +63,28 @@ pub struct Pass {
     /// How far apart two attempts must be.
     slot: Duration,
     answered: bool,
-    _turn: Option<OwnedMutexGuard<()>>,
+    turn: Option<Hold>,
 }
 
+/// Held while an unproven credential is tried; by its end the next one may.
+enum Hold {
+    Turn(OwnedMutexGuard<()>),
+    Relief(OwnedMutexGuard<()>),
+}
+
+/// Longer than servers wait on purpose before they refuse (Dovecot: 2 s).
+const PATIENCE: Duration = Duration::from_secs(3);
 const LONGEST_SPACE: Duration = Duration::from_secs(10 * 60);
 
 impl Gate {
     pub fn new(pause: Duration) -> Arc<Self> {
-        Arc::new(Self { pause, turn: Arc::default(), state: Mutex::default() })
+        Arc::new(Self {
+            pause,
+            turn: Arc::default(),
+            relief: Arc::default(),
+            ended: Notify::new(),
+            state: Mutex::default(),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -81,21 +102,49 @@ impl Gate {
         slot: Duration,
     ) -> Result<Pass, Fault> {
         self.learn(secret);
-        let needs_turn = {
-            let state = self.state();
-            state.open(protocol)?;
-            !state.proven
-        };
-        let turn = if needs_turn {
-            let turn = Arc::clone(&self.turn).lock_owned().await;
-            let state = self.state();
+        let turn = self.take_turn(protocol).await?;
+        Ok(Pass { gate: Arc::clone(self), protocol, slot, answered: false, turn })
+    }
+
+    /// Nothing, where the credential is proven.
+    async fn take_turn(&self, protocol: Protocol) -> Result<Option<Hold>, Fault> {
+        let mut turn = std::pin::pin!(Arc::clone(&self.turn).lock_owned());
+        loop {
+            let ended = self.ended.notified();
+            let overdue = {
+                let state = self.state();
+                state.open(protocol)?;
+                if state.proven {
+                    return Ok(None);
+                }
+                // Another attempt by the protocol that hangs would hang too.
+                state.holder.filter(|(of, _)| *of != protocol).map(|(_, since)| since + PATIENCE)
+            };
+            let hold = tokio::select! {
+                biased;
+                turn = &mut turn => Hold::Turn(turn),
+                () = ended => continue,
+                relief = self.relieved(overdue) => Hold::Relief(relief),
+            };
+            let mut state = self.state();
             state.open(protocol)?;
             // Who waited while another proved the credential needs no turn any more.
-            (!state.proven).then_some(turn)
-        } else {
-            None
-        };
-        Ok(Pass { gate: Arc::clone(self), protocol, slot, answered: false, _turn: turn })
+            if state.proven {
+                return Ok(None);
+            }
+            if matches!(hold, Hold::Turn(_)) {
+                state.holder = Some((protocol, Instant::now()));
+            }
+            return Ok(Some(hold));
+        }
+    }
+
+    async fn relieved(&self, overdue: Option<Instant>) -> OwnedMutexGuard<()> {
+        match overdue {
+            Some(overdue) => tokio::time::sleep_until(overdue).await,
+            None => std::future::pending().await,
+        }
+        Arc::clone(&self.relief).lock_owned().await
     }
 
     /// # Errors
@@ -256,6 +305,15 @@ impl Drop for Pass {
             let fault = Fault::new(Reason::ServerTimeout, "the sign-in was not answered").at(Step::Auth);
             self.gate.unanswered(self.protocol, &fault, self.slot);
         }
+        match self.turn.take() {
+            Some(Hold::Turn(turn)) => {
+                self.gate.state().holder = None;
+                drop(turn);
+            }
+            Some(Hold::Relief(relief)) => drop(relief),
+            None => {}
+        }
+        self.gate.ended.notify_waiters();
     }
 }
 
@@ -403,5 +461,54 @@ mod tests {
         assert!(!waiting.is_finished());
         first.failed(&refusal());
         assert_eq!(waiting.await.unwrap(), Err(Reason::CredentialPaused), "it never tried");
+    }
+
+    /// A sign-in that waits for its turn: what becomes of it, and when.
+    fn waiting(
+        gate: &Arc<Gate>,
+        protocol: Protocol,
+    ) -> tokio::task::JoinHandle<(Result<Pass, Reason>, Duration)> {
+        let gate = Arc::clone(gate);
+        tokio::spawn(async move {
+            let began = Instant::now();
+            let pass = gate.enter(protocol, &Secret::new("pw-of-the-test"), SLOT).await;
+            (pass.map_err(|fault| fault.reason), began.elapsed())
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_protocol_that_hangs_does_not_hold_up_the_others() {
+        let gate = Gate::new(PAUSE);
+        let (hangs, _) = waiting(&gate, Protocol::Ews).await.unwrap();
+        let (again, imap) = (waiting(&gate, Protocol::Ews), waiting(&gate, Protocol::Imap));
+        let (imap, took) = imap.await.unwrap();
+        assert_eq!(took, PATIENCE);
+        let smtp = waiting(&gate, Protocol::Smtp);
+        imap.unwrap().accepted();
+        let (smtp, took) = smtp.await.unwrap();
+        assert!(smtp.is_ok() && took < PATIENCE, "it is proven: nobody waits any more");
+        assert!(again.await.unwrap().0.is_ok());
+        drop(hangs);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beside_one_that_hangs_one_is_refused_at_most() {
+        let gate = Gate::new(PAUSE);
+        let hangs = waiting(&gate, Protocol::Ews).await.unwrap().0.unwrap();
+        let others = [Protocol::Imap, Protocol::Smtp, Protocol::Pop3].map(|of| waiting(&gate, of));
+        tokio::time::sleep(PATIENCE * 5).await;
+        let (mut tried, mut paused) = (0, 0);
+        for other in &others {
+            tried += u32::from(other.is_finished());
+        }
+        assert_eq!(tried, 1, "one beside it, and no more");
+        for other in others {
+            match other.await.unwrap().0 {
+                Ok(pass) => pass.failed(&refusal()),
+                Err(reason) => paused += u32::from(reason == Reason::CredentialPaused),
+            }
+        }
+        assert_eq!(paused, 2, "they never tried, and did not wait for the one that hangs");
+        drop(hangs);
     }
 }

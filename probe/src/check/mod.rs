@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::plan;
 use crate::outcome::{Lane, Why};
-use crate::runner::LaneRun;
+use crate::runner::{LaneRun, Strand};
 
 /// What a check does in one slot, or between slots.
 pub type Work<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -31,6 +31,11 @@ pub trait Check: Send + Sync + 'static {
     /// The lanes of one slot.
     fn lanes_of(&self, _slot: u32) -> Vec<Arc<Lane>> {
         self.lanes().to_vec()
+    }
+
+    /// Which lanes a lane is run together with.
+    fn strand(&self, lane: &Lane) -> Strand {
+        Some(lane.protocol)
     }
 
     /// Why that lane may not be run now.

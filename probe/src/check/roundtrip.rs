@@ -22,7 +22,7 @@ use crate::message::token::{Draft, Id, Token, hash};
 use crate::message::tracker::{Sighting, Tracker, ViewIndex};
 use crate::outcome::{Event, Fact, Fault, Lane, Recorder, Said, Sink as _, Sinks, Verdict, Why};
 use crate::protocol::{Session, Submitted};
-use crate::runner::LaneRun;
+use crate::runner::{LaneRun, Strand};
 use crate::view::{Context, Hears, Part, Told, View, Views};
 use pending::Pending;
 
@@ -282,6 +282,11 @@ impl Check for Roundtrip {
     fn lanes_of(&self, slot: u32) -> Vec<Arc<Lane>> {
         let send = Some(self.submits_by(slot));
         self.lanes.iter().filter(|lane| lane.send == send).cloned().collect()
+    }
+
+    /// One message for all.
+    fn strand(&self, _: &Lane) -> Strand {
+        None
     }
 
     fn hindrance(&self, lane: &Lane) -> Option<Why> {

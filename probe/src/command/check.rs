@@ -86,6 +86,8 @@ pub fn style() -> Style {
 
 async fn ask(args: &Args, plan: Option<&Plan>) -> Result<(String, Exit), String> {
     let address = args.address.clone().or_else(|| plan.map(address)).unwrap_or_else(|| ADDRESS.to_owned());
+    // As people write it.
+    let address = if address.contains("://") { address } else { format!("http://{address}") };
     let text = fetch(&address, args).await?;
     let mut overview: Overview = serde_json::from_str(&text)
         .map_err(|error| format!("{}: this is not a probe's answer: {error}", shown(&address)))?;
@@ -224,6 +226,8 @@ mod tests {
         assert!(text.starts_with("– not judged yet  in (login)"), "{text}");
         let (text, _) = ask(&Args { json: true, ..args.clone() }, None).await.unwrap();
         assert!(text.contains("\"state\": \"waiting\""), "{text}");
+        let bare = args.address.as_deref().map(|address| address.trim_start_matches("http://").to_owned());
+        assert_eq!(ask(&Args { address: bare, ..args.clone() }, None).await.unwrap().1, Exit::NothingJudged);
         let error = ask(&Args { names: vec!["other".to_owned()], ..args }, None).await.unwrap_err();
         assert_eq!(error, "no check is called other; there are in");
     }

@@ -182,7 +182,7 @@ A slot is the n-th time that a check is due.
 | the view's session is down, whether or not something was sent | 0, with the session's own reason | runs and failures |
 | the credential is paused | 0, reason `credential_paused` | `why=\"paused\"` only |
 | the server asked to be left alone | goes with the first skipped slot | `why=\"resting\"` |
-| the last run is still going, or too many messages are in flight | stays, and is 0 once its timeout is over | `why=\"overrun\"` or `why=\"backlog\"` |
+| the lane's last run is still going, or too many messages are in flight | stays, and is 0 once its timeout is over | `why=\"overrun\"` or `why=\"backlog\"` |
 | nothing was judged for twice the interval and the timeout | goes, for whatever reason | |
 
 `mailprobe_check_consecutive_failures` comes and goes with `mailprobe_check_success`.
