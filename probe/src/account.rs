@@ -15,6 +15,7 @@ use crate::config::plan::{Endpoint, Mailbox, Method};
 use crate::net::{Net, To};
 use crate::outcome::{Event, Fault, Fut, Recorder, Seat, Sink as _, Sinks, Why};
 use crate::protocol::autodiscover::{Autodiscover, Settings};
+use crate::protocol::calendar::Calendar;
 use crate::protocol::ews::Ews;
 use crate::protocol::imap::Imap;
 use crate::protocol::owa::Owa;
@@ -258,6 +259,10 @@ impl Session for Held {
 
     fn free_busy(&mut self) -> Option<&mut dyn FreeBusy> {
         self.session.free_busy()
+    }
+
+    fn calendar(&mut self) -> Option<&mut dyn Calendar> {
+        self.session.calendar()
     }
 
     fn settings(&self) -> Option<&Settings> {

@@ -1,6 +1,7 @@
 //! A file or folder per protocol: the wire and nothing else. A protocol knows no lane, no metric, no sink.
 
 pub mod autodiscover;
+pub mod calendar;
 pub mod ews;
 pub mod health;
 pub mod imap;
@@ -50,6 +51,10 @@ pub trait Session: Send + 'static {
     }
 
     fn free_busy(&mut self) -> Option<&mut dyn FreeBusy> {
+        None
+    }
+
+    fn calendar(&mut self) -> Option<&mut dyn calendar::Calendar> {
         None
     }
 
