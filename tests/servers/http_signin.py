@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """An HTTP server that asks for a sign-in, on a port of its own choice on 127.0.0.1; who accepts it is not ours.
 
-    http_signin.py install                         what `ntlm` needs, into a cache folder outside of the repository
-    http_signin.py ntlm USERS [OPTION…]            NTLM, accepted by pyspnego; USERS has lines of DOMAIN:USER:PASSWORD
+    http_signin.py ntlm USERS [OPTION…]            NTLM, accepted by the pyspnego of tests/python.txt;
+                                                   USERS has lines of DOMAIN:USER:PASSWORD
     http_signin.py negotiate KEYTAB [OPTION…]      Kerberos within SPNEGO, accepted by MIT's GSS-API (Debian's python3-gssapi)
 
     --tls CERTIFICATE KEY                          HTTPS, with these PEM files
+    --body FILE                                    what a signed in client gets, in its name's stead
     --binding ignore|require                       Extended Protection: not looked at (the default), or each sign-in must be
                                                    bound to this server's certificate
 
@@ -20,7 +21,6 @@ del sys.path[0]
 
 import argparse
 import base64
-import fcntl
 import hashlib
 import http.server
 import os
@@ -29,26 +29,16 @@ import ssl
 import subprocess
 import threading
 
-PYSPNEGO = "pyspnego==0.12.4"
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "mailprobe-tests"
-VENV = CACHE / PYSPNEGO.replace("==", "-")
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+# What tests/run fills with tests/python.txt.
+PYTHON = pathlib.Path(os.environ.get("MAILPROBE_PYTHON") or CACHE / "mailprobe/python") / "bin/python"
 SYSTEM_PYTHON = "/usr/bin/python3"
-
-
-def install():
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "lock", "w") as lock:
-        # Tests start side by side.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (VENV / "complete").exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True, stdout=sys.stderr, cwd="/")
-            subprocess.run([VENV / "bin/pip", "install", "--quiet", "--disable-pip-version-check", PYSPNEGO],
-                           check=True, stdout=sys.stderr, cwd="/")
-            (VENV / "complete").touch()
 
 
 def become(python):
     """The same program by another interpreter, one that has the library."""
+    if not os.access(python, os.X_OK):
+        sys.exit(f"{python} is missing: tests/run installs it")
     if os.environ.get("HTTP_SIGNIN_BY") != str(python):
         os.environ["HTTP_SIGNIN_BY"] = str(python)
         os.execv(python, [str(python), *sys.argv])
@@ -133,7 +123,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif self.name is None:
             self.answer(401, "", {"WWW-Authenticate": self.server.acceptor.scheme})
         else:
-            self.answer(200, self.name)
+            self.answer(200, self.server.body or self.name)
 
     do_GET = do_POST = do_HEAD = do
 
@@ -154,7 +144,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(401, "", with_token or {"WWW-Authenticate": scheme})
         self.name, self.acceptor = self.acceptor.name, None
         print(f"accepted: {self.name}", flush=True)
-        self.answer(200, self.name, with_token)
+        self.answer(200, self.server.body or self.name, with_token)
 
     def answer(self, status, body, headers={}):
         body = body.encode()
@@ -187,27 +177,24 @@ class Server(http.server.ThreadingHTTPServer):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("install")
     for verb, what in ("ntlm", "users"), ("negotiate", "keytab"):
         of = verbs.add_parser(verb)
         of.add_argument(what)
         of.add_argument("--tls", nargs=2)
+        of.add_argument("--body", type=pathlib.Path)
         of.add_argument("--binding", choices=("ignore", "require"), default="ignore")
     options = parser.parse_args()
-    if options.verb != "negotiate":
-        install()
-    if options.verb == "install":
-        return
     if options.binding == "require" and not options.tls:
         parser.error("--binding require needs --tls")
     if options.verb == "ntlm":
-        become(VENV / "bin/python")
+        become(PYTHON)
         acceptor = ntlm_acceptor(options)
     else:
         become(SYSTEM_PYTHON)
         acceptor = negotiate_acceptor(options)
     server = Server(("127.0.0.1", 0), Handler)
     server.acceptor = acceptor
+    server.body = options.body and options.body.read_text()
     if options.tls:
         server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.tls.load_cert_chain(*options.tls)

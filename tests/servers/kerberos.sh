@@ -9,6 +9,8 @@ kerberos.sh install                    the Debian packages that are missing, als
 kerberos.sh up DIR | down DIR          start, stop; DIR keeps keys and logs
 kerberos.sh attend DIR                 up, then down and DIR removed as soon as standard input ends
 kerberos.sh start-kdc|stop-kdc DIR
+kerberos.sh silence|speak DIR          the KDC takes questions and answers none | answers them
+kerberos.sh new-service-key DIR        tickets for HTTP/localhost fit no keytab that was written before
 kerberos.sh attempts DIR USER          how often the KDC has refused USER's proof
 
 Setting of `up` (environment): KDC_PORT=2088. The realm is PROBE.TEST, its service HTTP/localhost, its users
@@ -20,6 +22,8 @@ X
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/servers/attend.sh
+. "$here/attend.sh"
 PATH=$PATH:/usr/sbin:/sbin
 packages=(krb5-kdc krb5-admin-server libkrb5-dev libclang-dev pkg-config python3-gssapi python3-minimal)
 
@@ -46,12 +50,6 @@ alive() {
 dead() { ! alive; }
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$KDC_PORT") 2>/dev/null; }
-
-until_true() { # TENTHS COMMAND…
-  local n=$1; shift
-  for ((; n > 0; n--)); do "$@" && return 0; sleep 0.1; done
-  return 1
-}
 
 configuration() {
   cat >"$DIR/krb5.conf" <<X
@@ -109,19 +107,16 @@ start_kdc() {
   until_true 50 alive || { log_tail; die "something else listens on $KDC_PORT: it is in use"; }
 }
 
+# Stopped in the middle: its port still takes connections.
+signal_kdc() { local pid; read -r pid <"$DIR/kdc.pid"; kill "-$1" "$pid"; }
+
 stop_kdc() {
   local pid=''
   alive || return 0
   read -r pid <"$DIR/kdc.pid" || true
   kill -TERM "$pid"
+  kill -CONT "$pid"
   until_true 100 dead || die "the KDC still runs 10 s after SIGTERM"
-}
-
-log_tail() {
-  local f
-  for f in "$DIR"/log/*; do
-    if [ -s "$f" ]; then echo "--- $f"; tail -n 25 "$f"; fi
-  done >&2
 }
 
 up() {
@@ -152,7 +147,7 @@ verb=${1:-}
 case $verb in
   install) exec "$here/mail.sh" install "${packages[@]}" ;;
   up | attend) [ $# = 2 ] || usage ;;
-  down | start-kdc | stop-kdc) [ $# = 2 ] || usage; instance "$2" ;;
+  down | start-kdc | stop-kdc | silence | speak | new-service-key) [ $# = 2 ] || usage; instance "$2" ;;
   attempts) [ $# = 3 ] || usage; instance "$2" ;;
   *) usage ;;
 esac
@@ -160,19 +155,11 @@ esac
 case $verb in
   up) up "$2" ;;
   down) down ;;
-  attend)
-    # In a shell of its own: the exit of a failing `up` must not skip what follows.
-    trap '' INT HUP
-    if (up "$2"); then
-      while read -r _; do :; done
-      (instance "$2"; down) >&2 || true
-      rm -rf -- "$2"
-    else
-      if [ -s "$2/settings" ]; then (instance "$2"; down) >&2 || true; fi
-      exit 1
-    fi
-    ;;
+  attend) attend "$2" ;;
   start-kdc) start_kdc ;;
   stop-kdc) stop_kdc ;;
+  silence) signal_kdc STOP ;;
+  speak) signal_kdc CONT ;;
+  new-service-key) kadmin.local -r PROBE.TEST -q "cpw -randkey HTTP/localhost" >>"$DIR/log/kadmin.log" 2>&1 ;;
   attempts) attempts "$3" ;;
 esac

@@ -29,6 +29,8 @@ X
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/servers/attend.sh
+. "$here/attend.sh"
 packages=(postfix dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd openssl python3-minimal)
 
 die() { echo "mail.sh: $*" >&2; exit 1; }
@@ -89,19 +91,6 @@ alive() { # PIDFILE WORD: that process runs, and WORD is in its command line
 dead() { ! alive "$@"; }
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-until_true() { # TENTHS COMMAND…
-  local n=$1; shift
-  for ((; n > 0; n--)); do "$@" && return 0; sleep 0.1; done
-  return 1
-}
-
-log_tail() {
-  local f
-  for f in "$DIR"/log/*; do
-    if [ -s "$f" ]; then echo "--- $f"; tail -n 25 "$f"; fi
-  done >&2
-}
 
 make_tls() { # a CA of our own, a certificate by it
   local T=$DIR/tls san="DNS:localhost,DNS:mail.probe.test,IP:127.0.0.1"
@@ -511,18 +500,7 @@ esac
 case $verb in
   up) up "$2" ;;
   down) down ;;
-  attend)
-    # In a shell of its own: the exit of a failing `up` must not skip what follows.
-    trap '' INT HUP
-    if (up "$2"); then
-      while read -r _; do :; done
-      (instance "$2"; down) >&2 || true
-      rm -rf -- "$2"
-    else
-      if [ -s "$2/settings" ]; then (instance "$2"; down) >&2 || true; fi
-      exit 1
-    fi
-    ;;
+  attend) attend "$2" ;;
   start-dovecot) start_dovecot; deliver ;;
   stop-dovecot) stop_dovecot ;;
   hold) hold ;;

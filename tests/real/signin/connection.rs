@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 pub struct Answer {
@@ -41,8 +42,8 @@ impl Connection {
         tcp.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
         let Some(authority) = authority else { return Self { wire: Box::new(tcp), leaf: None } };
         let mut roots = RootCertStore::empty();
-        let der = std::fs::read(authority).expect("the authority's certificate");
-        roots.add(CertificateDer::from(der)).expect("an authority");
+        let authority = CertificateDer::from_pem_file(authority).expect("the authority's certificate");
+        roots.add(authority).expect("an authority");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -24,12 +24,12 @@ impl Identity {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("leaf.pem"), leaf.pem()).expect("a certificate is written");
         std::fs::write(folder.path().join("leaf.key"), key.serialize_pem()).expect("a key is written");
-        std::fs::write(folder.path().join("ca.der"), authority.der()).expect("a certificate is written");
+        std::fs::write(folder.path().join("ca.pem"), authority.pem()).expect("a certificate is written");
         Self { folder }
     }
 
     pub fn authority(&self) -> PathBuf {
-        self.folder.path().join("ca.der")
+        self.folder.path().join("ca.pem")
     }
 }
 
