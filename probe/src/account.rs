@@ -11,7 +11,7 @@ use crate::auth::gate::Gate;
 use crate::auth::sasl::Credential;
 use crate::catalogue::{Protocol, Reason, Step};
 use crate::clock;
-use crate::config::plan::{Endpoint, Mailbox, Method};
+use crate::config::plan::{Endpoint, Mailbox};
 use crate::net::{Net, To};
 use crate::outcome::{Event, Fault, Fut, Recorder, Seat, Sink as _, Sinks, Why};
 use crate::protocol::autodiscover::{Autodiscover, Settings};
@@ -143,7 +143,7 @@ impl Account {
         let mut credential = self.credential()?;
         credential.key = Some(self.gate.key(protocol, &credential.secret, self.slot));
         // Waiting for the turn is no step of the server's.
-        let pass = self.gate.enter(protocol, &credential.secret, self.slot).await?;
+        let pass = self.gate.enter(protocol, &credential.secret, self.slot, rec).await?;
         let result = rec.time(Step::Auth, session.sign_in(&credential, rec)).await;
         match &result {
             Ok(()) if session.was_asked() => pass.accepted(),
@@ -159,8 +159,7 @@ impl Account {
 
     fn credential(&self) -> Result<Credential, Fault> {
         let auth = &self.mailbox.auth;
-        let (Method::Password(source) | Method::TokenFile(source)) = &auth.method;
-        let secret = source.read().map_err(|unread| {
+        let secret = auth.method.read().map_err(|unread| {
             let reason = if unread.no_descriptor { Reason::NoDescriptor } else { Reason::SecretMissing };
             Fault::new(reason, &unread.words).at(Step::Auth)
         })?;
@@ -171,6 +170,7 @@ impl Account {
             scheme: auth.scheme,
             is_token: auth.method.is_token(),
             key: None,
+            keytab: auth.method.keytab().map(Into::into),
         })
     }
 

@@ -232,6 +232,19 @@ impl Recorder {
         self.log().if_overdue = Some(reason);
     }
 
+    /// The same as long as `work` lasts.
+    pub async fn if_overdue_within<T>(&self, reason: Reason, work: impl Future<Output = T>) -> T {
+        let before = self.log().if_overdue.replace(reason);
+        let done = work.await;
+        self.log().if_overdue = before;
+        done
+    }
+
+    /// What a passed deadline means here, where something was said of it.
+    pub fn meant(&self) -> Option<Reason> {
+        self.log().if_overdue
+    }
+
     /// What a passed deadline means: the step that is open is charged with it.
     pub fn overdue(&self) -> Fault {
         let (step, meant) = {

@@ -34,7 +34,12 @@ fn each_fixture_is_refused_word_for_word() {
             Ok(_) => "accepted\n".to_owned(),
             Err(problems) => format!("{problems}\n"),
         };
-        let expected_path = path.with_extension(format!("{}.txt", path.extension().unwrap().display()));
+        // What is refused otherwise in a build without Kerberos has a text of its own for that.
+        let mut expected_path = path.with_extension(format!("{}.txt", path.extension().unwrap().display()));
+        let without = path.with_extension("yaml.without.txt");
+        if !mailprobe::auth::negotiate::IS_BUILT && without.exists() {
+            expected_path = without;
+        }
         if bless {
             std::fs::write(&expected_path, &got).unwrap();
         }

@@ -2,67 +2,19 @@
 
 mod signin;
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use mailprobe_tests::{free_port, repository};
+use mailprobe_tests::Kdc;
 use rcgen::PKCS_ECDSA_P256_SHA256;
 use signin::{Identity, Server};
 
-/// A KDC of one's own.
-struct Kdc {
-    folder: PathBuf,
-    attendant: Child,
-}
-
-impl Kdc {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder").keep();
-        let mut attendant = Command::new(script())
-            .arg("attend")
-            .arg(&folder)
-            .env("KDC_PORT", free_port().to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("kerberos.sh runs");
-        let mut said = String::new();
-        let mut from = BufReader::new(attendant.stdout.take().expect("its standard output"));
-        from.read_line(&mut said).expect("its first line");
-        assert!(said.starts_with("up: "), "the KDC did not come up: {said}");
-        Self { folder, attendant }
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.folder.join(file)
-    }
-
-    fn command(&self, verb: &str, arguments: &[&str]) -> String {
-        let output = Command::new(script()).arg(verb).arg(&self.folder).args(arguments).output();
-        let output = output.expect("kerberos.sh runs");
-        assert!(output.status.success(), "kerberos.sh {verb}: {output:?}");
-        String::from_utf8(output.stdout).expect("text").trim().to_owned()
-    }
-
-    fn server(&self, identity: Option<&Identity>, arguments: &[&str]) -> Server {
-        let keytab = self.path("http.keytab");
-        let keytab = keytab.to_str().expect("a path in UTF-8");
-        let config = self.path("krb5.conf");
-        Server::start(&[&["negotiate", keytab], arguments].concat(), identity, &[("KRB5_CONFIG", &config)])
-    }
-}
-
-impl Drop for Kdc {
-    fn drop(&mut self) {
-        drop(self.attendant.stdin.take());
-        self.attendant.wait().ok();
-    }
-}
-
-fn script() -> PathBuf {
-    repository().join("tests/servers/kerberos.sh")
+fn server(kdc: &Kdc, identity: Option<&Identity>, arguments: &[&str]) -> Server {
+    let keytab = kdc.path("http.keytab");
+    let keytab = keytab.to_str().expect("a path in UTF-8");
+    let config = kdc.path("krb5.conf");
+    Server::start(&[&["negotiate", keytab], arguments].concat(), identity, &[("KRB5_CONFIG", &config)])
 }
 
 /// One client process: its arguments, and what it finds in its environment.
@@ -123,23 +75,26 @@ impl<'a> Attempt<'a> {
 #[test]
 fn keys_of_two_accounts_and_a_password_sign_in() {
     let kdc = Kdc::start();
-    let server = kdc.server(None, &[]);
+    let server = server(&kdc, None, &[]);
     for _ in 0..2 {
         for user in ["alice", "bob"] {
             let principal = format!("{user}@PROBE.TEST");
-            assert_eq!(Attempt::new(&kdc, &server, &principal).run(), format!("200 {principal}"));
+            assert_eq!(
+                Attempt::new(&kdc, &server, &principal).run(),
+                format!("200 {principal}; the server: proven")
+            );
         }
     }
     let attempt = Attempt::new(&kdc, &server, "alice@PROBE.TEST").password("pw-alice");
-    assert_eq!(attempt.run(), "200 alice@PROBE.TEST");
+    assert_eq!(attempt.run(), "200 alice@PROBE.TEST; the server: proven");
     let attempt = Attempt { service: "HTTP/localhost@PROBE.TEST", ..attempt };
-    assert_eq!(attempt.run(), "200 alice@PROBE.TEST", "a service's whole name");
+    assert_eq!(attempt.run(), "200 alice@PROBE.TEST; the server: proven", "a service's whole name");
 }
 
 #[test]
 fn what_is_refused_is_told_apart_and_tried_once() {
     let kdc = Kdc::start();
-    let server = kdc.server(None, &[]);
+    let server = server(&kdc, None, &[]);
     let user = |principal| Attempt::new(&kdc, &server, principal);
     let alice = || user("alice@PROBE.TEST");
     alice().password("pw-wrong").fails("Rejected");
@@ -161,7 +116,7 @@ fn what_is_refused_is_told_apart_and_tried_once() {
 #[test]
 fn a_kdc_that_is_down_is_unreachable_and_refuses_nobody() {
     let kdc = Kdc::start();
-    let server = kdc.server(None, &[]);
+    let server = server(&kdc, None, &[]);
     kdc.command("stop-kdc", &[]);
     let alice = || Attempt::new(&kdc, &server, "alice@PROBE.TEST");
     let began = tokio::time::Instant::now();
@@ -169,23 +124,27 @@ fn a_kdc_that_is_down_is_unreachable_and_refuses_nobody() {
     alice().password("pw-alice").fails("Unreachable");
     assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
     kdc.command("start-kdc", &[]);
-    assert_eq!(alice().run(), "200 alice@PROBE.TEST");
+    assert_eq!(alice().run(), "200 alice@PROBE.TEST; the server: proven");
     kdc.command("stop-kdc", &[]);
-    assert_eq!(alice().run(), "200 alice@PROBE.TEST", "a ticket that was got before needs no KDC");
+    assert_eq!(
+        alice().run(),
+        "200 alice@PROBE.TEST; the server: proven",
+        "a ticket that was got before needs no KDC"
+    );
 }
 
 #[test]
 fn extended_protection_takes_the_right_channel_and_nothing_else() {
     let kdc = Kdc::start();
     let identity = Identity::new(&PKCS_ECDSA_P256_SHA256);
-    let mut server = kdc.server(Some(&identity), &["--binding", "require"]);
+    let mut server = server(&kdc, Some(&identity), &["--binding", "require"]);
     let mut attempt = |binding| {
         let alice = Attempt::new(&kdc, &server, "alice@PROBE.TEST");
         let said = Attempt { binding, authority: Some(identity.authority()), ..alice }.run();
         (said, server.said())
     };
     let accepted = "accepted: alice@PROBE.TEST".to_owned();
-    assert_eq!(attempt("right"), ("200 alice@PROBE.TEST".to_owned(), accepted));
+    assert_eq!(attempt("right"), ("200 alice@PROBE.TEST; the server: proven".to_owned(), accepted));
     for (binding, why) in
         [("wrong", "refused: BadChannelBindings"), ("none", "refused: ValueError: the client sent no")]
     {
@@ -197,9 +156,9 @@ fn extended_protection_takes_the_right_channel_and_nothing_else() {
 #[test]
 fn nothing_is_left_of_a_password() {
     let kdc = Kdc::start();
-    let server = kdc.server(None, &[]);
+    let server = server(&kdc, None, &[]);
     let attempt = Attempt::new(&kdc, &server, "bob@PROBE.TEST").password("pw-bob");
-    assert_eq!(attempt.run(), "200 bob@PROBE.TEST");
+    assert_eq!(attempt.run(), "200 bob@PROBE.TEST; the server: proven");
     assert_eq!(files(&attempt.cache), Vec::<PathBuf>::new(), "no ticket is written");
 }
 

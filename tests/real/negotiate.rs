@@ -11,8 +11,10 @@ mod connection;
 use std::path::Path;
 use std::process::ExitCode;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use connection::Connection;
-use mailprobe::auth::kerberos::{Proof, token};
+use mailprobe::auth::kerberos::{Proof, Ticket};
 use mailprobe::auth::ntlm::end_point;
 
 #[allow(clippy::print_stdout)]
@@ -34,12 +36,22 @@ fn main() -> ExitCode {
         Some(("keytab", file)) => Proof::Keytab(Path::new(file)),
         _ => return ExitCode::from(2),
     };
-    match token(principal, proof, service, channel.as_deref()) {
-        Ok(token) => {
-            let answer = connection.get(Some(("Negotiate", &token)));
-            println!("{} {}", answer.status, answer.body);
+    let begun = Ticket::get(principal, proof).and_then(|ticket| ticket.begin(service, channel.as_deref()));
+    let (conversation, token) = match begun {
+        Ok((conversation, token)) => (conversation, token),
+        Err(error) => {
+            println!("{:?} {error}", error.trouble);
+            return ExitCode::SUCCESS;
         }
-        Err(error) => println!("{:?} {error}", error.trouble),
-    }
+    };
+    let answer = connection.get(Some(("Negotiate", &token)));
+    let sent = answer.header("WWW-Authenticate").and_then(|value| value.strip_prefix("Negotiate "));
+    let heeded = match sent.map(|token| STANDARD.decode(token).expect("base64")) {
+        Some(token) => {
+            conversation.answered(&token).map_or_else(|error| error.words, |()| "proven".to_owned())
+        }
+        None => "no token".to_owned(),
+    };
+    println!("{} {}; the server: {heeded}", answer.status, answer.body);
     ExitCode::SUCCESS
 }

@@ -44,28 +44,42 @@ impl Probe {
     pub fn start(config: &Config) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let yaml = config.yaml(folder.path());
-        Self::run(folder, &yaml).unwrap_or_else(|refused| {
+        Self::run(folder, &yaml, &[]).unwrap_or_else(|refused| {
             panic!("the probe did not start: {}\n{}\n{yaml}", refused.status, refused.log)
         })
     }
 
     /// Runs on that file's text, which has to say `listen: 127.0.0.1:0`.
     pub fn try_start(yaml: &str) -> Result<Self, Refused> {
-        Self::run(tempfile::tempdir().expect("a temporary folder"), yaml)
+        Self::try_start_in(yaml, &[])
     }
 
-    fn run(folder: tempfile::TempDir, yaml: &str) -> Result<Self, Refused> {
+    /// The same with these variables in its environment, beside what this process has.
+    pub fn try_start_in(yaml: &str, environment: &[(String, String)]) -> Result<Self, Refused> {
+        Self::run(tempfile::tempdir().expect("a temporary folder"), yaml, environment)
+    }
+
+    fn run(folder: tempfile::TempDir, yaml: &str, environment: &[(String, String)]) -> Result<Self, Refused> {
         let file = folder.path().join("mailprobe.yaml");
         std::fs::write(&file, yaml).expect("the configuration is written");
-        Self::run_file(folder, &file)
+        Self::run_file_in(folder, &file, environment)
     }
 
     /// Runs on a file, which lies in that folder or is linked from there.
     pub fn run_file(folder: tempfile::TempDir, file: &Path) -> Result<Self, Refused> {
+        Self::run_file_in(folder, file, &[])
+    }
+
+    fn run_file_in(
+        folder: tempfile::TempDir,
+        file: &Path,
+        environment: &[(String, String)],
+    ) -> Result<Self, Refused> {
         let mut child = Command::new(mailprobe())
             .args(["run", "--config"])
             .arg(file)
             .current_dir(folder.path())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

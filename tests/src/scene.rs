@@ -15,6 +15,7 @@ pub struct Scene {
     mail_services: String,
     mailboxes: String,
     checks: String,
+    environment: Vec<(String, String)>,
 }
 
 impl Default for Scene {
@@ -32,6 +33,7 @@ impl Scene {
             mail_services: "mail_services:\n".to_owned(),
             mailboxes: "mailboxes:\n".to_owned(),
             checks: "checks:\n".to_owned(),
+            environment: Vec::new(),
         };
         let key = scene.file("fleet-key", "bWFpbHByb2JlLXRlc3RzLWZsZWV0LWtleS0wMTIzNDU\n");
         scene.top(&format!("fleet_keys: {{ sign: \"{key}\" }}"));
@@ -82,6 +84,11 @@ impl Scene {
         writeln!(self.checks, "  - {check}").expect("a String takes it");
     }
 
+    /// One more variable in the probe's environment.
+    pub fn variable(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// The file's text.
     pub fn yaml(&self) -> String {
         [&*self.top, &self.mail_services, &self.mailboxes, &self.checks].concat()
@@ -90,7 +97,7 @@ impl Scene {
     /// Runs the probe on it.
     pub fn start(&self) -> Probe {
         let yaml = self.yaml();
-        Probe::try_start(&yaml).unwrap_or_else(|refused| {
+        Probe::try_start_in(&yaml, &self.environment).unwrap_or_else(|refused| {
             panic!("the probe did not start: {}\n{}\n{yaml}", refused.status, refused.log)
         })
     }

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex as Turn, Notify, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use crate::catalogue::{Protocol, Reason, Step};
-use crate::outcome::Fault;
+use crate::outcome::{Fault, Recorder};
 use crate::secret::Secret;
 
 /// The state of one credential (realm and user name), shared by all that sign in with it.
@@ -64,6 +64,8 @@ pub struct Pass {
     slot: Duration,
     answered: bool,
     turn: Option<Hold>,
+    /// What a deadline that passes meanwhile is called.
+    rec: Recorder,
 }
 
 /// Held while an unproven credential is tried; by its end the next one may.
@@ -100,10 +102,11 @@ impl Gate {
         protocol: Protocol,
         secret: &Secret,
         slot: Duration,
+        rec: &Recorder,
     ) -> Result<Pass, Fault> {
         self.learn(secret);
         let turn = self.take_turn(protocol).await?;
-        Ok(Pass { gate: Arc::clone(self), protocol, slot, answered: false, turn })
+        Ok(Pass { gate: Arc::clone(self), protocol, slot, answered: false, rec: rec.clone(), turn })
     }
 
     /// Nothing, where the credential is proven.
@@ -302,6 +305,10 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         if !self.answered {
+            if self.rec.meant() == Some(Reason::SignInUnavailable) {
+                // What a KDC was asked it answers whoever asks next.
+                return;
+            }
             let fault = Fault::new(Reason::ServerTimeout, "the sign-in was not answered").at(Step::Auth);
             self.gate.unanswered(self.protocol, &fault, self.slot);
         }
@@ -343,7 +350,8 @@ mod tests {
 
     async fn attempt(gate: &Arc<Gate>, protocol: Protocol, well: bool) -> Result<(), Reason> {
         let secret = Secret::new("pw-of-the-test");
-        let pass = gate.enter(protocol, &secret, SLOT).await.map_err(|fault| fault.reason)?;
+        let pass =
+            gate.enter(protocol, &secret, SLOT, &Recorder::default()).await.map_err(|fault| fault.reason)?;
         if well {
             pass.accepted()
         } else {
@@ -414,7 +422,10 @@ mod tests {
     async fn a_changed_secret_ends_the_pause_and_what_is_no_refusal_begins_none() {
         let gate = Gate::new(PAUSE);
         attempt(&gate, Protocol::Imap, false).await.unwrap();
-        let pass = gate.enter(Protocol::Imap, &Secret::new("another one"), SLOT).await.unwrap();
+        let pass = gate
+            .enter(Protocol::Imap, &Secret::new("another one"), SLOT, &Recorder::default())
+            .await
+            .unwrap();
         for reason in [
             Reason::SignInUnavailable,
             Reason::MechanismUnavailable,
@@ -434,7 +445,7 @@ mod tests {
         let secret = Secret::new("pw-of-the-test");
         let mut tried = 0;
         for _ in 0..35 {
-            match gate.enter(Protocol::Imap, &secret, SLOT).await {
+            match gate.enter(Protocol::Imap, &secret, SLOT, &Recorder::default()).await {
                 Ok(pass) => {
                     tried += 1;
                     drop(pass);
@@ -450,11 +461,14 @@ mod tests {
     async fn until_it_is_proven_one_goes_at_a_time() {
         let gate = Gate::new(PAUSE);
         let secret = Secret::new("pw-of-the-test");
-        let first = gate.enter(Protocol::Imap, &secret, SLOT).await.unwrap();
+        let first = gate.enter(Protocol::Imap, &secret, SLOT, &Recorder::default()).await.unwrap();
         let waiting = tokio::spawn({
             let (gate, secret) = (Arc::clone(&gate), secret.clone());
             async move {
-                gate.enter(Protocol::Smtp, &secret, SLOT).await.map(|_| ()).map_err(|fault| fault.reason)
+                gate.enter(Protocol::Smtp, &secret, SLOT, &Recorder::default())
+                    .await
+                    .map(|_| ())
+                    .map_err(|fault| fault.reason)
             }
         });
         tokio::task::yield_now().await;
@@ -471,7 +485,7 @@ mod tests {
         let gate = Arc::clone(gate);
         tokio::spawn(async move {
             let began = Instant::now();
-            let pass = gate.enter(protocol, &Secret::new("pw-of-the-test"), SLOT).await;
+            let pass = gate.enter(protocol, &Secret::new("pw-of-the-test"), SLOT, &Recorder::default()).await;
             (pass.map_err(|fault| fault.reason), began.elapsed())
         })
     }

@@ -19,7 +19,7 @@ impl Credential {
                 Some(format!("Basic {}", encode(format!("{}:{word}", self.username).as_bytes())))
             }
             Scheme::Bearer => Some(format!("Bearer {word}")),
-            Scheme::Ntlm => None,
+            Scheme::Ntlm | Scheme::Negotiate => None,
         }
     }
 }

@@ -4,15 +4,15 @@
 //! that refuses the connection; for one that is silent it waits half a minute (27 s seen with MIT 1.20), and cannot be told
 //! otherwise. What it goes by is krb5.conf and the environment that the process was started with; nothing here changes either.
 //!
-//! - With a password, each token takes a sign-in at the KDC; the ticket stays in memory and is gone afterwards.
-//! - With a key, the library takes it from *the* client keytab of the process: `KRB5_CLIENT_KTNAME`, or
-//!   `default_client_keytab_name` in krb5.conf. It holds the keys of all accounts. Tickets go to the credential cache of
-//!   the process, `KRB5CCNAME`, and are used until half their time is over. Two accounts need a cache that is a collection:
-//!   `DIR:/run/mailprobe`; `FILE:` and `MEMORY:` hold one.
+//! - With a password, each [`Ticket`] takes a sign-in at the KDC; it stays in memory and is gone with the value.
+//! - With a key, the library takes it from *the* client keytab of the process, `KRB5_CLIENT_KTNAME`. It holds the keys of
+//!   all accounts. Tickets go to the credential cache of the process, `KRB5CCNAME`, and are used until half their time
+//!   is over. Two accounts need a cache that is a collection: `DIR:/run/mailprobe`; `FILE:` and `MEMORY:` hold one.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use libgssapi::context::{ClientCtx, CtxFlags};
 use libgssapi::credential::{Cred, CredUsage};
@@ -22,6 +22,7 @@ use libgssapi::oid::{
     GSS_MECH_KRB5, GSS_MECH_SPNEGO, GSS_NT_HOSTBASED_SERVICE, GSS_NT_KRB5_PRINCIPAL, OidSet,
 };
 
+use super::negotiate::{CLIENT_KEYTAB, of_this_process};
 use crate::catalogue::Reason;
 use crate::outcome::Fault;
 
@@ -87,7 +88,12 @@ pub struct KerberosError {
 
 impl From<Error> for KerberosError {
     fn from(error: Error) -> Self {
-        Self { trouble: trouble(error.minor.cast_signed()), words: error.to_string() }
+        let words = error.to_string();
+        // Where the mechanism has words of its own, GSS-API's are about nothing.
+        let own = words.split_once(" (").and_then(|(_, own)| own.strip_suffix(')'));
+        let own = own.filter(|own| !own.is_empty() && !own.starts_with("Unknown error"));
+        let words = own.map_or_else(|| words.clone(), str::to_owned);
+        Self { trouble: trouble(error.minor.cast_signed()), words }
     }
 }
 
@@ -97,48 +103,134 @@ impl From<KerberosError> for Fault {
     }
 }
 
-/// Gets a ticket for `principal` (`user@REALM`), one for `service` (`HTTP@host`, or `HTTP/host@REALM` as it is), and makes the
-/// token of them. It is the only one: the server does not prove itself by Kerberos, TLS has done that. `channel`: what
-/// [`super::ntlm::end_point`] makes of the server's certificate.
-///
-/// # Errors
-/// [`KerberosError`].
-pub fn token(
-    principal: &str,
-    proof: Proof<'_>,
-    service: &str,
-    channel: Option<&[u8]>,
-) -> Result<Vec<u8>, KerberosError> {
-    // Kerberos itself, and SPNEGO around it by hand: the library's own SPNEGO hides the numbers of what went wrong.
-    let mechanisms = OidSet::singleton(GSS_MECH_KRB5)?;
-    let user = Name::new(principal.as_bytes(), Some(GSS_NT_KRB5_PRINCIPAL))?;
-    let cred = match proof {
-        Proof::Password(word) => {
-            Cred::acquire_with_password(Some(&user), word, None, CredUsage::Initiate, Some(&mechanisms))?
-        }
-        Proof::Keytab(path) => {
-            of_this_process(path, std::env::var_os("KRB5_CLIENT_KTNAME"))?;
-            Cred::acquire(Some(&user), None, CredUsage::Initiate, Some(&mechanisms))?
-        }
-    };
-    let form = if service.contains('/') { GSS_NT_KRB5_PRINCIPAL } else { GSS_NT_HOSTBASED_SERVICE };
-    let service = Name::new(service.as_bytes(), Some(form))?;
-    let mut context = ClientCtx::new(Some(cred), service, CtxFlags::empty(), Some(GSS_MECH_KRB5));
-    match context.step(None, channel)? {
-        Some(token) => Ok(spnego(&token)),
-        None => Err(KerberosError { trouble: Trouble::Other, words: "the library made no token".to_owned() }),
+/// That an account has signed in at the KDC; its copies share what the KDC gave.
+#[derive(Clone)]
+pub struct Ticket(Cred);
+
+impl Ticket {
+    /// Gets one for `principal` (`user@REALM`).
+    ///
+    /// # Errors
+    /// [`KerberosError`].
+    pub fn get(principal: &str, proof: Proof<'_>) -> Result<Self, KerberosError> {
+        // Kerberos itself, and SPNEGO around it by hand: the library's own SPNEGO hides the numbers of what went wrong.
+        let mechanisms = OidSet::singleton(GSS_MECH_KRB5)?;
+        let user = Name::new(principal.as_bytes(), Some(GSS_NT_KRB5_PRINCIPAL))?;
+        let (usage, mechanisms) = (CredUsage::Initiate, Some(&mechanisms));
+        let cred = match proof {
+            Proof::Password(word) => Cred::acquire_with_password(Some(&user), word, None, usage, mechanisms)?,
+            Proof::Keytab(path) => {
+                let its_own = std::env::var_os(CLIENT_KEYTAB);
+                let its_own = its_own.as_ref().map(|own| own.to_string_lossy());
+                of_this_process(path, its_own.as_deref()).map_err(|foreign| KerberosError {
+                    trouble: Trouble::Setup,
+                    words: format!("{}; expected {}", foreign.found, foreign.expected),
+                })?;
+                Cred::acquire(Some(&user), None, usage, mechanisms)?
+            }
+        };
+        Ok(Self(cred))
+    }
+
+    /// How long it is good for.
+    pub fn left(&self) -> Duration {
+        self.0.lifetime().unwrap_or_default()
+    }
+
+    /// Gets a ticket for `service` (`HTTP@host`, or `HTTP/host@REALM` as it is), and makes the token of it: the only one
+    /// that goes to the server. `channel`: what [`super::ntlm::end_point`] makes of the server's certificate.
+    ///
+    /// # Errors
+    /// [`KerberosError`].
+    pub fn begin(
+        &self,
+        service: &str,
+        channel: Option<&[u8]>,
+    ) -> Result<(Conversation, Vec<u8>), KerberosError> {
+        let form = if service.contains('/') { GSS_NT_KRB5_PRINCIPAL } else { GSS_NT_HOSTBASED_SERVICE };
+        let service = Name::new(service.as_bytes(), Some(form))?;
+        // Whoever is asked for its own proof also says why it takes none of ours.
+        let flags = CtxFlags::GSS_C_MUTUAL_FLAG;
+        let mut context = ClientCtx::new(Some(self.0.clone()), service, flags, Some(GSS_MECH_KRB5));
+        let token = context.step(None, channel)?.ok_or_else(|| other("the library made no token"))?;
+        Ok((Conversation(Mutex::new(context)), spnego(&token)))
     }
 }
 
+/// A token that was sent and is not answered.
+pub struct Conversation(Mutex<ClientCtx>);
+
+impl Conversation {
+    /// What the server sent beside its answer: its own proof, or why it does not take the token. Does not block.
+    ///
+    /// # Errors
+    /// What the server says; a proof that is none.
+    pub fn answered(self, token: &[u8]) -> Result<(), KerberosError> {
+        let mut context = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match response(token).ok_or_else(|| other("the server's token is no NegTokenResp"))? {
+            (_, Some(inner)) => context.step(Some(inner), None).map(drop).map_err(Into::into),
+            (Some(REJECT), None) => Err(other("the server rejects the ticket and does not say why")),
+            // Without a proof of its own: TLS has given one.
+            (_, None) => Ok(()),
+        }
+    }
+}
+
+fn other(words: &str) -> KerberosError {
+    KerberosError { trouble: Trouble::Other, words: words.to_owned() }
+}
+
+/// negState of a NegTokenResp.
+const REJECT: u8 = 2;
+
+const OID: u8 = 0x06;
+const OCTETS: u8 = 0x04;
+const ENUMERATED: u8 = 0x0a;
+const SEQUENCE: u8 = 0x30;
+
 /// The token within a NegTokenInit (RFC 4178, section 4.2.1) that offers Kerberos alone, so that no MIC over the list is due.
 fn spnego(token: &[u8]) -> Vec<u8> {
-    const OID: u8 = 0x06;
-    const OCTETS: u8 = 0x04;
-    const SEQUENCE: u8 = 0x30;
     let mechanisms = der(SEQUENCE, &der(OID, &GSS_MECH_KRB5));
     let fields = [der(0xa0, &mechanisms), der(0xa2, &der(OCTETS, token))].concat();
     let init = der(0xa0, &der(SEQUENCE, &fields));
     der(0x60, &[der(OID, &GSS_MECH_SPNEGO), init].concat())
+}
+
+/// negState and responseToken of a NegTokenResp (RFC 4178, section 4.2.2).
+fn response(token: &[u8]) -> Option<(Option<u8>, Option<&[u8]>)> {
+    let mut fields = inside(inside(token, 0xa1)?, SEQUENCE)?;
+    let (mut state, mut inner) = (None, None);
+    while !fields.is_empty() {
+        let (tag, value, rest) = element(fields)?;
+        match tag {
+            0xa0 => state = inside(value, ENUMERATED)?.last().copied(),
+            0xa2 => inner = Some(inside(value, OCTETS)?),
+            _ => {}
+        }
+        fields = rest;
+    }
+    Some((state, inner))
+}
+
+fn inside(bytes: &[u8], wanted: u8) -> Option<&[u8]> {
+    element(bytes).filter(|(tag, ..)| *tag == wanted).map(|(_, value, _)| value)
+}
+
+/// Tag, value, and what follows.
+fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (tag, rest) = bytes.split_first()?;
+    let (first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        ..=0x7f => (usize::from(*first), rest),
+        // Four bytes of length are more than any header holds.
+        0x81..=0x84 => {
+            let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            (length.iter().fold(0, |so_far, byte| so_far << 8 | usize::from(*byte)), rest)
+        }
+        _ => return None,
+    };
+    let (value, rest) = rest.split_at_checked(length)?;
+    Some((*tag, value, rest))
 }
 
 fn der(tag: u8, value: &[u8]) -> Vec<u8> {
@@ -156,23 +248,6 @@ fn der(tag: u8, value: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(value);
     out
-}
-
-/// The library can be told of no other keytab than that of the process; better to say so than to sign in by another key.
-fn of_this_process(path: &Path, its_own: Option<OsString>) -> Result<(), KerberosError> {
-    let Some(its_own) = its_own else {
-        // krb5.conf may name it.
-        return Ok(());
-    };
-    let its_own = its_own.to_string_lossy();
-    if Path::new(its_own.strip_prefix("FILE:").unwrap_or(&its_own)) == path {
-        return Ok(());
-    }
-    let words = format!(
-        "the keytab {} is not the one of this process: KRB5_CLIENT_KTNAME is {its_own}",
-        path.display()
-    );
-    Err(KerberosError { trouble: Trouble::Setup, words })
 }
 
 /// By MIT's numbers: the KDC's own errors (RFC 4120, section 7.5.9) are counted from `BASE`, and behind them the library's.
@@ -231,15 +306,6 @@ mod tests {
     }
 
     #[test]
-    fn another_keytab_than_the_process_has_is_refused() {
-        let of =
-            |own: &str| of_this_process(Path::new("/run/keys"), Some(own.into())).map_err(|it| it.trouble);
-        assert_eq!((of("/run/keys"), of("FILE:/run/keys")), (Ok(()), Ok(())));
-        assert_eq!((of("/run/other"), of("MEMORY:x")), (Err(Trouble::Setup), Err(Trouble::Setup)));
-        assert!(of_this_process(Path::new("/run/keys"), None).is_ok(), "krb5.conf may name it");
-    }
-
-    #[test]
     fn a_token_is_wrapped_whatever_its_length() {
         let head = [0x06, 6, 0x2b, 6, 1, 5, 5, 2];
         let wrapped = spnego(&[7; 3]);
@@ -258,6 +324,25 @@ mod tests {
             &[4, 0x83, 1, 0x11],
         ];
         assert_eq!(heads.each_ref().map(Vec::as_slice), expected);
+    }
+
+    #[test]
+    fn a_server_s_answer_is_read_and_anything_else_is_none() {
+        let whole = [0xa1, 14, 0x30, 12, 0xa0, 3, 0x0a, 1, 0, 0xa2, 5, 4, 3, 7, 7, 7];
+        assert_eq!(response(&whole), Some((Some(0), Some(&[7, 7, 7][..]))));
+        assert_eq!(response(&[0xa1, 7, 0x30, 5, 0xa0, 3, 0x0a, 1, 2]), Some((Some(REJECT), None)));
+        let with_mechanism = [0xa1, 9, 0x30, 7, 0xa1, 5, 6, 3, 1, 2, 3];
+        assert_eq!(response(&with_mechanism), Some((None, None)));
+        for length in 0..whole.len() {
+            assert_eq!(response(&whole[..length]), None, "{length}");
+        }
+        let long = der(0xa1, &der(SEQUENCE, &der(0xa2, &der(OCTETS, &[7; 300]))));
+        assert_eq!(response(&long), Some((None, Some(&[7; 300][..]))));
+        for broken in
+            [&b"TlRMTVNTUAAC"[..], &[0xa1, 0x88, 1, 1, 1, 1, 1, 1, 1, 1], &[0xa1, 0x84, 255, 255, 255, 255]]
+        {
+            assert_eq!(response(broken), None, "{broken:?}");
+        }
     }
 
     #[test]

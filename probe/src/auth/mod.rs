@@ -4,5 +4,6 @@ pub mod gate;
 pub mod http;
 #[cfg(feature = "kerberos")]
 pub mod kerberos;
+pub mod negotiate;
 pub mod ntlm;
 pub mod sasl;

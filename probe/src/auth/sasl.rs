@@ -22,6 +22,8 @@ pub struct Credential {
     pub is_token: bool,
     /// For who sends it again after the sign-in.
     pub key: Option<gate::Key>,
+    /// Kerberos: the file with the key. `secret` is then what tells one state of it from another.
+    pub keytab: Option<std::path::PathBuf>,
 }
 
 impl Credential {
@@ -50,6 +52,13 @@ impl Credential {
 impl Method {
     pub fn is_token(&self) -> bool {
         matches!(self, Self::TokenFile(_))
+    }
+
+    pub fn keytab(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::Keytab(path) => Some(path),
+            _ => None,
+        }
     }
 }
 
@@ -217,6 +226,7 @@ mod tests {
             scheme: Scheme::Basic,
             is_token,
             key: None,
+            keytab: None,
         }
     }
 

@@ -159,17 +159,19 @@ fn mailbox(out: &mut Yaml, mailbox: &Mailbox) {
         SecretSource::File(path) => format!("{key}_file: {}", quoted(&path.display().to_string())),
         SecretSource::Inline(_) => format!("{key}: {HIDDEN}"),
     };
-    let (method, secret) = match &mailbox.auth.method {
-        Method::Password(source) => ("password", secret("password", source)),
-        Method::TokenFile(source) => ("oauth2, flow: token_file", secret("token", source)),
+    let secret = match &mailbox.auth.method {
+        Method::Password(source) => secret("password", source),
+        Method::Keytab(path) => format!("keytab_file: {}", quoted(&path.display().to_string())),
+        Method::TokenFile(source) => secret("token", source),
     };
     let mechanisms: Vec<_> = mailbox.auth.mechanisms.iter().map(|one| one.name().to_lowercase()).collect();
-    let auth = [
-        format!("method: {method}"),
-        format!("username: {}", quoted(&mailbox.auth.username)),
-        secret,
-        format!("mechanisms: {}", list(mechanisms.iter().map(String::as_str))),
-    ];
+    let (method, flow) = mailbox.auth.words();
+    let mut auth = vec![format!("method: {method}")];
+    auth.extend(Some(format!("flow: {flow}")).filter(|_| !flow.is_empty()));
+    auth.extend([format!("username: {}", quoted(&mailbox.auth.username)), secret]);
+    if !mechanisms.is_empty() {
+        auth.push(format!("mechanisms: {}", list(mechanisms.iter().map(String::as_str))));
+    }
     out.put("auth", map(&auth));
     let mut limits = Vec::new();
     limits.extend(mailbox.limits.messages_per_day.map(|most| format!("messages_per_day: {most}")));

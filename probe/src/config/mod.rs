@@ -65,7 +65,7 @@ fn finish(mut layers: Layers, env: &BTreeMap<String, String>) -> Result<Plan, Pr
         return Err(findings.into_problems());
     }
     expand::expand_tree(&mut layers.root, &layers.sources, env, &mut layers.files, &mut findings);
-    make::plan(layers, findings)
+    make::plan(layers, findings, env)
 }
 
 /// A problem with file, line and path filled in; the number sorts files.

@@ -232,9 +232,23 @@ pub struct Auth {
     pub scheme: Scheme,
 }
 
+impl Auth {
+    /// `method` and `flow` as the configuration writes them; no flow: empty.
+    pub fn words(&self) -> (&'static str, &'static str) {
+        match self.scheme {
+            Scheme::Basic => ("password", ""),
+            Scheme::Ntlm => ("ntlm", ""),
+            Scheme::Negotiate => ("kerberos", ""),
+            Scheme::Bearer => ("oauth2", "token_file"),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Method {
     Password(SecretSource),
+    /// Kerberos with a key of this file, which is the client keytab that the process was started with.
+    Keytab(PathBuf),
     /// `oauth2` with `flow: token_file`: somebody else renews the token.
     TokenFile(SecretSource),
 }
@@ -281,6 +295,8 @@ pub enum Scheme {
     Bearer,
     /// MS-NTHT: a connection is signed in, not a request.
     Ntlm,
+    /// RFC 4559, with Kerberos and nothing else.
+    Negotiate,
 }
 
 impl Scheme {
@@ -290,6 +306,7 @@ impl Scheme {
             Self::Basic => "Basic",
             Self::Bearer => "Bearer",
             Self::Ntlm => "NTLM",
+            Self::Negotiate => "Negotiate",
         }
     }
 }

@@ -367,14 +367,16 @@ pub struct Mailbox {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
-    /// With a password (over HTTP: Basic), with a password by NTLM over HTTP, or with a token.
+    /// With a password (over HTTP: Basic), with a password by NTLM over HTTP, by Kerberos over HTTP, or with a token.
     pub method: AuthMethod,
-    /// Default: the mailbox's address.
+    /// Default: the mailbox's address. With `method: kerberos`: the principal, such as alice@CONTOSO.EXAMPLE, which has no default.
     pub username: Option<String>,
     /// The file with the password, read at each sign-in.
     pub password_file: Option<String>,
     /// The password itself: accepted with a warning.
     pub password: Option<String>,
+    /// With `method: kerberos`, in a password's stead: the keytab with the account's key; the process must be started with KRB5_CLIENT_KTNAME set to it.
+    pub keytab_file: Option<String>,
     /// With `method: oauth2`: where the token comes from.
     pub flow: Option<Flow>,
     /// With `flow: token_file`: the file with the access token, read at each sign-in. Somebody else renews it.
@@ -390,6 +392,8 @@ pub enum AuthMethod {
     Password,
     /// A password, over HTTP by NTLM.
     Ntlm,
+    /// A password or a keytab, over HTTP alone; only in a build with the cargo feature `kerberos`.
+    Kerberos,
     Oauth2,
 }
 

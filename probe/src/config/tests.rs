@@ -132,6 +132,46 @@ fn the_sample_makes_at_most_1500_series() {
     );
 }
 
+#[cfg(feature = "kerberos")]
+#[test]
+fn kerberos_takes_a_password_or_the_keytab_of_the_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(at("keys"), [5, 2, 1]).unwrap();
+    write(dir.path(), "word", "0123456789abcdef");
+    let mailbox = |name: &str, proof: &str| {
+        format!(
+            "  {name}: {{ mail_service: x, address: {name}@x.example, auth: {{ method: kerberos, username: {name}@X.EXAMPLE, \
+             {proof} }} }}\n"
+        )
+    };
+    let text = format!(
+        "version: 1\nsite: a\nfleet_keys: {{ sign: {word} }}\nmail_services:\n  x: {{ preset: exchange, host: x.example }}\n\
+         mailboxes:\n{}{}{}checks:\n  - login: {{ mailbox: alice, protocols: [ews, owa] }}\n",
+        mailbox("alice", "keytab_file: keys"),
+        mailbox("bob", "keytab_file: keys"),
+        mailbox("carol", "password_file: word"),
+        word = at("word"),
+    );
+    let path = write(dir.path(), "t.yaml", &text);
+    let keytab = format!("FILE:{}", at("keys"));
+    let plan = load_files(std::slice::from_ref(&path), &[("KRB5_CLIENT_KTNAME", &keytab)]);
+    let methods: Vec<_> = plan.mailboxes.values().map(|mailbox| mailbox.auth.method.clone()).collect();
+    let word = Method::Password(SecretSource::File(at("word").into()));
+    assert_eq!(methods, [Method::Keytab(at("keys").into()), Method::Keytab(at("keys").into()), word]);
+    assert!(plan.mailboxes.values().all(|mailbox| mailbox.auth.words() == ("kerberos", "")));
+    assert!(plan.files.contains(&at("keys").into()), "a changed keytab is noticed");
+    let warned = |plan: &Plan| plan.warnings.iter().filter(|text| text.contains("KRB5CCNAME")).count();
+    assert_eq!(warned(&plan), 1, "{:?}", plan.warnings);
+    for (cache, expected) in [("DIR:/x", 0), ("KCM:", 0), ("FILE:/x", 1), ("/x", 1), ("MEMORY:", 1)] {
+        let plan = load_files(
+            std::slice::from_ref(&path),
+            &[("KRB5_CLIENT_KTNAME", &keytab), ("KRB5CCNAME", cache)],
+        );
+        assert_eq!(warned(&plan), expected, "{cache}");
+    }
+}
+
 #[test]
 fn what_is_worth_a_second_look_is_warned_of() {
     let dir = tempfile::tempdir().unwrap();

@@ -237,9 +237,11 @@ impl SignIn for Owa {
         Box::pin(async move {
             let page = match &self.door {
                 Door::Elsewhere => return Ok(()),
-                Door::Form(_) if credential.scheme == Scheme::Bearer => {
-                    let words = "the server offers a form for a password; configured is a token";
-                    return Err(Fault::new(Reason::MechanismUnavailable, words));
+                Door::Form(_) if matches!(credential.scheme, Scheme::Bearer | Scheme::Negotiate) => {
+                    let configured = credential.scheme.name();
+                    let words =
+                        format!("the server offers a form for a password; configured is {configured}");
+                    return Err(Fault::new(Reason::MechanismUnavailable, &words));
                 }
                 Door::Form(page) => {
                     let page = page.clone();

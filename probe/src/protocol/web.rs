@@ -12,6 +12,7 @@ use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 
 use crate::auth::gate::Key;
 use crate::auth::http as signin;
+use crate::auth::negotiate::Tickets;
 use crate::auth::ntlm;
 use crate::auth::sasl::Credential;
 use crate::catalogue::Reason;
@@ -51,9 +52,12 @@ pub struct Web {
     connection: Option<Http>,
     /// The connection is signed in, where a connection is what signs in.
     signed: bool,
+    /// The server wants a proof with each request, whatever the connection has proven.
+    each: bool,
     credential: Option<Credential>,
     /// The credential was accepted: from here on the gate hears of refusals from here.
     admitted: bool,
+    tickets: Tickets,
     cookies: BTreeMap<String, String>,
 }
 
@@ -69,8 +73,10 @@ impl Web {
             to,
             connection: None,
             signed: false,
+            each: false,
             credential: None,
             admitted: false,
+            tickets: Tickets::default(),
             cookies: BTreeMap::new(),
         };
         web.dial(rec).await?;
@@ -86,8 +92,10 @@ impl Web {
             to: self.to,
             connection: None,
             signed: false,
+            each: self.each,
             credential: self.credential.clone(),
             admitted: self.admitted,
+            tickets: self.tickets.clone(),
             cookies: self.cookies.clone(),
         }
     }
@@ -99,6 +107,7 @@ impl Web {
     /// From here on requests are signed in.
     pub fn sign_in_as(&mut self, credential: &Credential) {
         self.credential = Some(credential.clone());
+        self.tickets = Tickets::default();
         self.signed = false;
         self.admitted = false;
     }
@@ -150,7 +159,7 @@ impl Web {
                 fresh = true;
                 self.dial(rec).await.map_err(|fault| Unanswered { fault, unsent: true })?;
             }
-            let signed = self.signed;
+            let unproven = self.rests_on_connection();
             match self.begin_once(ask.clone(), rec).await {
                 // It was closed while nobody looked: that is no fault of anybody's.
                 Err(unanswered)
@@ -160,17 +169,13 @@ impl Web {
                 {
                     self.connection = None;
                 }
-                // The connection was signed in and is not any more: once more, on a new one. Where each request is
+                // The connection was signed in and is not any more: once more, on a new one. Where the request itself was
                 // signed in, it is a refusal.
-                Ok(stream)
-                    if stream.status == StatusCode::UNAUTHORIZED
-                        && signed
-                        && !fresh
-                        && self.signs_connections() =>
-                {
+                Ok(stream) if stream.status == StatusCode::UNAUTHORIZED && unproven && !fresh => {
                     self.connection = None;
+                    self.each = self.scheme() == Some(Scheme::Negotiate);
                 }
-                Ok(stream) => return Ok(self.unless_refused(stream).await?),
+                Ok(stream) => return Ok(self.unless_refused(stream)?),
                 Err(unanswered) => {
                     self.connection = None;
                     return Err(unanswered);
@@ -179,21 +184,29 @@ impl Web {
         }
     }
 
-    fn signs_connections(&self) -> bool {
-        self.credential.as_ref().is_some_and(|credential| credential.scheme == Scheme::Ntlm)
+    fn scheme(&self) -> Option<Scheme> {
+        self.credential.as_ref().map(|credential| credential.scheme)
+    }
+
+    /// The next request goes without a proof, since its connection has given one.
+    fn rests_on_connection(&self) -> bool {
+        self.signed && !self.each && matches!(self.scheme(), Some(Scheme::Ntlm | Scheme::Negotiate))
     }
 
     async fn begin_once(&mut self, mut ask: Ask, rec: &Recorder) -> Result<Stream, Unanswered> {
         self.put_cookies(&mut ask.headers);
         if let Some(credential) = self.credential.clone() {
-            if let Some(key) = self.key().filter(|_| !self.signed || !self.signs_connections()) {
+            if let Some(key) = self.key().filter(|_| !self.rests_on_connection()) {
                 key.check().map_err(|fault| Unanswered { fault, unsent: true })?;
             }
             if let Some(value) = credential.authorization() {
                 authorize(&mut ask.headers, &value)?;
-            } else if !self.signed {
+            } else if !self.rests_on_connection() {
                 // Whatever becomes of this, the request itself was not sent.
-                let value = self.negotiate(&credential, &ask, rec).await;
+                let value = match credential.scheme {
+                    Scheme::Negotiate => self.kerberos(&credential, rec).await,
+                    _ => self.negotiate(&credential, &ask, rec).await,
+                };
                 let value = value.map_err(|unanswered| Unanswered { unsent: true, ..unanswered })?;
                 authorize(&mut ask.headers, &value)?;
             }
@@ -201,18 +214,28 @@ impl Web {
         let connection = self.connection.as_mut().ok_or_else(closed)?;
         let stream = connection.begin(ask).await?;
         self.learn(&stream.headers, rec);
+        // MS-N2HT: whether the connection stays signed in. Of NTLM it is not said.
+        self.each |= text(&stream.headers, "persistent-auth").eq_ignore_ascii_case("false")
+            && self.scheme() == Some(Scheme::Negotiate);
         self.signed = stream.status != StatusCode::UNAUTHORIZED;
         Ok(stream)
     }
 
-    /// A 401 ends here, its body read so that nothing of it is left on the connection.
-    async fn unless_refused(&mut self, stream: Stream) -> Result<Stream, Fault> {
+    /// A 401 ends here, and so does its connection; as does what a server answers that gives a wrong proof of its own.
+    fn unless_refused(&mut self, stream: Stream) -> Result<Stream, Fault> {
         let Some(credential) = &self.credential else { return Ok(stream) };
-        if stream.status != StatusCode::UNAUTHORIZED {
-            return Ok(stream);
-        }
+        let refused = stream.status == StatusCode::UNAUTHORIZED;
+        let token = signin::token(&stream.headers, Scheme::Negotiate);
+        let heeded = self.tickets.answered(token, refused);
+        let mut fault = match heeded {
+            Ok(()) if !refused => return Ok(stream),
+            Err(wrong) if !refused => wrong,
+            heeded => {
+                let fault = signin::refused(&stream.headers, credential.scheme, credential);
+                heeded.err().filter(|_| fault.reason == credential.refusal()).unwrap_or(fault)
+            }
+        };
         self.connection = None;
-        let mut fault = signin::refused(&stream.headers, credential.scheme, credential);
         if let Some(ahead) = ahead_of(text(&stream.headers, "date"), clock::wall())
             && ahead.abs() > MOST_SKEW
         {
@@ -264,6 +287,14 @@ impl Web {
             Fault::new(Reason::ProtocolViolation, &format!("the NTLM challenge: {error}"))
         })?;
         Ok(format!("NTLM {}", STANDARD.encode(message)))
+    }
+
+    /// Kerberos (RFC 4559): one token, in the request itself.
+    async fn kerberos(&mut self, credential: &Credential, rec: &Recorder) -> Result<String, Unanswered> {
+        let connection = self.connection.as_ref().ok_or_else(closed)?;
+        let channel = connection.leaf().map(|leaf| ntlm::end_point(leaf));
+        let token = self.tickets.token(credential, &self.endpoint.host, channel, rec).await?;
+        Ok(format!("Negotiate {}", STANDARD.encode(&token)))
     }
 
     pub fn set_cookie(&mut self, name: &str, value: &str) {
@@ -399,8 +430,10 @@ pub(super) fn plain(body: &[u8]) -> String {
             _ => {}
         }
     }
-    // An echoed answer to NTLM's challenge: the password can be guessed from it offline.
-    let shown = text.split_whitespace().map(|word| if word.contains("TlRMTVNTUAAD") { HIDDEN } else { word });
+    // An echoed answer to NTLM's challenge, from which the password can be guessed offline; an echoed token of Kerberos, by the
+    // OID of SPNEGO. There is a new one for each request: more than the scrubber could remember.
+    let is_token = |word: &str| ["TlRMTVNTUAAD", "KwYBBQUC"].iter().any(|sign| word.contains(sign));
+    let shown = text.split_whitespace().map(|word| if is_token(word) { HIDDEN } else { word });
     shown.collect::<Vec<_>>().join(" ")
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::plan::{Check, MailService, Mailbox, Roundtrip, What};
+use super::super::plan::{Check, Mailbox, Roundtrip, What};
 use super::super::problem::{KeyPath, nearest, one_of, shown};
 use super::super::raw;
 use super::super::tree::Node;
 use super::super::words::Span;
-use super::{MailServices, Mailboxes, Make, fingerprint};
+use super::{MailServices, Mailboxes, Make, Side, fingerprint};
 use crate::catalogue::{Capability, Kind};
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -108,9 +108,9 @@ impl Make {
         let times = Times { every: raw.every, timeout: raw.timeout }.or(&known.top.defaults.login);
         let (every, timeout) = self.times(path, &times, known.top);
         let mailbox = self.mailbox_of(path, "mailbox", &raw.mailbox, known);
-        let service = self.service_of(&raw.mailbox, known);
+        let side = self.side_of(&raw.mailbox, known);
         let need = Some(Capability::SignIn);
-        let protocols = self.protocols(&path.key("protocols"), &raw.protocols.0, need, service.as_deref());
+        let protocols = self.protocols(&path.key("protocols"), &raw.protocols.0, need, &side);
         Some((What::Login { mailbox: mailbox?, protocols }, every, timeout))
     }
 
@@ -124,9 +124,9 @@ impl Make {
         let (every, timeout) = self.rare(path, raw.every, raw.timeout, known);
         let mailbox = self.mailbox_of(path, "mailbox", &raw.mailbox, known);
         let of = self.mailbox_of(path, "of", &raw.of, known);
-        let service = self.service_of(&raw.mailbox, known);
+        let side = self.side_of(&raw.mailbox, known);
         let need = Some(Capability::Directory);
-        let protocols = self.protocols(&path.key("protocols"), &raw.protocols.0, need, service.as_deref());
+        let protocols = self.protocols(&path.key("protocols"), &raw.protocols.0, need, &side);
         Some((What::Directory { mailbox: mailbox?, of: of?, protocols }, every, timeout))
     }
 
@@ -140,10 +140,10 @@ impl Make {
         let (every, timeout) = self.rare(path, raw.every, raw.timeout, known);
         let mailbox = self.mailbox_of(path, "mailbox", &raw.mailbox, known);
         let of = self.mailbox_of(path, "of", &raw.of, known);
-        let service = self.service_of(&raw.mailbox, known);
+        let side = self.side_of(&raw.mailbox, known);
         let need = Some(Capability::FreeBusy);
         let words = [raw.protocol];
-        let protocol = self.protocols(&path.key("protocol"), &words, need, service.as_deref());
+        let protocol = self.protocols(&path.key("protocol"), &words, need, &side);
         let protocol = *protocol.first()?;
         Some((What::FreeBusy { mailbox: mailbox?, of: of?, protocol }, every, timeout))
     }
@@ -183,8 +183,9 @@ impl Make {
         let (every, timeout) = self.times(path, &times, known.top);
         let at = path.key("mail_service");
         let service = self.named(&at, "mail_services", &raw.mail_service, known.mail_services);
+        let side = Side { mail_service: service.clone(), kerberos: false };
         let protocols = match &raw.protocols {
-            Some(words) => self.protocols(&path.key("protocols"), &words.0, None, service.as_deref()),
+            Some(words) => self.protocols(&path.key("protocols"), &words.0, None, &side),
             None => service.iter().flat_map(|service| service.endpoints.keys().copied()).collect(),
         };
         Some((What::Endpoint { mail_service: service?, protocols }, every, timeout))
@@ -203,11 +204,9 @@ impl Make {
         let (every, timeout) = self.times(path, &times, known.top);
         let from = self.mailbox_of(path, "from", &raw.from, known);
         let to = self.mailbox_of(path, "to", &raw.to, known);
-        let (sender, receiver) = (self.service_of(&raw.from, known), self.service_of(&raw.to, known));
-        let send =
-            self.protocols(&path.key("send"), &raw.send.0, Some(Capability::Submit), sender.as_deref());
-        let views =
-            self.protocols(&path.key("views"), &raw.views.0, Some(Capability::Inbox), receiver.as_deref());
+        let (sender, receiver) = (self.side_of(&raw.from, known), self.side_of(&raw.to, known));
+        let send = self.protocols(&path.key("send"), &raw.send.0, Some(Capability::Submit), &sender);
+        let views = self.protocols(&path.key("views"), &raw.views.0, Some(Capability::Inbox), &receiver);
         let late_after = raw.late_after.or(defaults.late_after).map_or(LATE_AFTER, |span| span.0);
         let lost_after = raw.lost_after.or(defaults.lost_after).map_or(LOST_AFTER, |span| span.0);
         self.positive(&path.key("late_after"), late_after);
@@ -243,11 +242,13 @@ impl Make {
         self.named(&path.key(key), "mailboxes", name, known.mailboxes)
     }
 
-    /// The mail service of a mailbox, also of one that was refused for something else.
-    fn service_of(&self, mailbox: &str, known: &Known<'_>) -> Option<Arc<MailService>> {
-        let path = KeyPath::of(&["mailboxes", mailbox, "mail_service"]);
-        let name = self.root.at(&path.0).and_then(Node::text)?;
-        known.mail_services.get(name).map(Arc::clone)
+    /// What is known of a mailbox, also of one that was refused for something else.
+    fn side_of(&self, mailbox: &str, known: &Known<'_>) -> Side {
+        let path = KeyPath::of(&["mailboxes", mailbox]);
+        let text = |path: &KeyPath| self.root.at(&path.0).and_then(Node::text);
+        let service = text(&path.key("mail_service")).and_then(|name| known.mail_services.get(name));
+        let kerberos = text(&path.key("auth").key("method")) == Some("kerberos");
+        Side { mail_service: service.map(Arc::clone), kerberos }
     }
 
     fn times(&mut self, path: &KeyPath, times: &Times, top: &raw::Config) -> (Duration, Duration) {

@@ -9,12 +9,13 @@ use super::super::problem::{KeyPath, nearest, one_of};
 use super::super::raw;
 use super::super::tree::Node;
 use super::{MailServices, Mailboxes, Make, fingerprint};
+use crate::auth::negotiate;
 use crate::secret::{HIDDEN, Secret};
 
 const MAX_SESSIONS: u32 = 3;
 const EXTERNAL_PER_DAY: u32 = 300;
-const BUILT_METHODS: &str = "what this release has: password, ntlm, or oauth2 with `flow: token_file`";
-const LATER_METHODS: &[&str] = &["kerberos"];
+const BUILT_METHODS: &str =
+    "what this release has: password, ntlm, kerberos, or oauth2 with `flow: token_file`";
 const LATER_FLOWS: &[&str] =
     &["client_credentials", "refresh_token", "device_code", "password", "certificate", "managed_identity"];
 
@@ -35,21 +36,23 @@ impl Make {
         made
     }
 
-    /// Sign-ins that are designed and not built are refused as such, once, and not key by key.
+    /// Sign-ins that are not built are refused as such, once, and not key by key.
     fn without_later_auth(&mut self, path: &KeyPath, mut node: Node) -> Node {
         let path = path.key("auth");
         let Some(auth) = node.get("auth") else { return node };
         let word = |key: &str| auth.get(key).and_then(Node::text).unwrap_or_default().to_owned();
         let (method, flow) = (word("method"), word("flow"));
-        let later = if LATER_METHODS.contains(&method.as_str()) {
-            Some((path.key("method"), method))
+        let later = if method == "kerberos" && !negotiate::IS_BUILT {
+            let found = "kerberos, which this build is without";
+            Some(("method", found.to_owned(), "a build with the cargo feature `kerberos`, or another method"))
         } else if method == "oauth2" && LATER_FLOWS.contains(&flow.as_str()) {
-            Some((path.key("flow"), flow))
+            Some(("flow", format!("{flow}, which is not yet built"), BUILT_METHODS))
         } else {
             None
         };
-        if let Some((at, word)) = later {
-            self.refuse(&at, format!("{word}, which is not yet built"), BUILT_METHODS);
+        if let Some((key, found, expected)) = later {
+            let at = path.key(key);
+            self.refuse(&at, found, expected);
             self.findings.broken.insert(super::item_of(&at));
             node.take("auth");
         }
@@ -126,19 +129,25 @@ impl Make {
                 &[Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256]
             }
             raw::AuthMethod::Oauth2 => &[Mechanism::Oauthbearer, Mechanism::Xoauth2],
+            raw::AuthMethod::Kerberos => &[],
         };
+        self.other_methods_keys(path, raw);
         let mechanisms = match &raw.mechanisms {
-            Some(words) => self.mechanisms(&path.key("mechanisms"), &words.0, usual, raw.method),
-            None => usual.to_vec(),
+            Some(words) if !usual.is_empty() => {
+                self.mechanisms(&path.key("mechanisms"), &words.0, usual, raw.method)
+            }
+            _ => usual.to_vec(),
         };
+        if microsoft365 && raw.method != raw::AuthMethod::Oauth2 {
+            let what = if raw.method == raw::AuthMethod::Kerberos { "kerberos" } else { "a password" };
+            let found = format!("{what}, which Microsoft 365 does not take");
+            self.refuse(&path.key("method"), found, "oauth2");
+        }
         let method = match raw.method {
             raw::AuthMethod::Password | raw::AuthMethod::Ntlm => {
-                if microsoft365 {
-                    let found = "a password, which Microsoft 365 does not take".to_owned();
-                    self.refuse(&path.key("method"), found, "oauth2");
-                }
-                self.password(path, raw).map(Method::Password)
+                self.password(path, raw, "a file with the password").map(Method::Password)
             }
+            raw::AuthMethod::Kerberos => self.kerberos(path, raw),
             raw::AuthMethod::Oauth2 => self.token_file(path, raw).map(Method::TokenFile),
         };
         Some(Auth {
@@ -148,53 +157,106 @@ impl Make {
             scheme: match raw.method {
                 raw::AuthMethod::Password => Scheme::Basic,
                 raw::AuthMethod::Ntlm => Scheme::Ntlm,
+                raw::AuthMethod::Kerberos => Scheme::Negotiate,
                 raw::AuthMethod::Oauth2 => Scheme::Bearer,
             },
         })
     }
 
-    fn password(&mut self, path: &KeyPath, raw: &raw::Auth) -> Option<SecretSource> {
-        for (key, given) in [("flow", raw.flow.is_some()), ("token_file", raw.token_file.is_some())] {
-            if given {
-                self.refuse(&path.key(key), format!("the key {key}"), "it with `method: oauth2` only");
+    /// Keys that go with another method.
+    fn other_methods_keys(&mut self, path: &KeyPath, raw: &raw::Auth) {
+        use raw::AuthMethod::{Kerberos, Ntlm, Oauth2, Password};
+        let table: [(&str, bool, &[raw::AuthMethod], &str); 6] = [
+            (
+                "password",
+                raw.password.is_some(),
+                &[Password, Ntlm, Kerberos],
+                "`password`, `ntlm` or `kerberos`",
+            ),
+            (
+                "password_file",
+                raw.password_file.is_some(),
+                &[Password, Ntlm, Kerberos],
+                "`password`, `ntlm` or `kerberos`",
+            ),
+            ("keytab_file", raw.keytab_file.is_some(), &[Kerberos], "`kerberos`"),
+            ("flow", raw.flow.is_some(), &[Oauth2], "`oauth2`"),
+            ("token_file", raw.token_file.is_some(), &[Oauth2], "`oauth2`"),
+            // Over HTTP there are none, and Kerberos goes over nothing else.
+            (
+                "mechanisms",
+                raw.mechanisms.is_some(),
+                &[Password, Ntlm, Oauth2],
+                "`password`, `ntlm` or `oauth2`",
+            ),
+        ];
+        for (key, given, with, names) in table {
+            if given && !with.contains(&raw.method) {
+                self.refuse(
+                    &path.key(key),
+                    format!("the key {key}"),
+                    format!("it with the method {names} only"),
+                );
             }
         }
+    }
+
+    /// `or`: what is asked for where there is none.
+    fn password(&mut self, path: &KeyPath, raw: &raw::Auth, or: &str) -> Option<SecretSource> {
         match (&raw.password_file, &raw.password) {
             (Some(_), Some(_)) => {
                 self.refuse(&path.key("password"), HIDDEN.to_owned(), "password_file or password, not both");
                 None
             }
             (Some(file), None) => self.secret_file(&path.key("password_file"), file),
-            (None, Some(password)) if password.is_empty() => {
-                self.missing(&path.key("password_file"), "a file with the password");
-                None
-            }
-            (None, Some(password)) => {
+            (None, Some(password)) if !password.is_empty() => {
                 self.warn_at(
                     &path.key("password"),
                     "a password in the configuration: `password_file` keeps it out",
                 );
                 Some(SecretSource::Inline(Secret::new(password)))
             }
-            (None, None) => {
-                self.missing(&path.key("password_file"), "a file with the password");
+            _ => {
+                self.missing(&path.key("password_file"), or);
                 None
             }
         }
     }
 
-    fn token_file(&mut self, path: &KeyPath, raw: &raw::Auth) -> Option<SecretSource> {
-        for (key, given) in
-            [("password", raw.password.is_some()), ("password_file", raw.password_file.is_some())]
-        {
-            if given {
-                self.refuse(
-                    &path.key(key),
-                    format!("the key {key}"),
-                    "it with `method: password` or `ntlm` only",
-                );
-            }
+    /// The principal is `username`.
+    fn kerberos(&mut self, path: &KeyPath, raw: &raw::Auth) -> Option<Method> {
+        let principal = raw.username.as_deref().unwrap_or_default();
+        let named = matches!(principal.rsplit_once('@'), Some((user, realm)) if !user.is_empty() && !realm.is_empty());
+        if !named {
+            let found = if raw.username.is_none() { "nothing" } else { "a name without a realm" };
+            let expected = "the principal, with its realm as the KDC writes it: alice@CONTOSO.EXAMPLE";
+            self.refuse(&path.key("username"), found.to_owned(), expected);
         }
+        let Some(written) = &raw.keytab_file else {
+            let or = "a file with the password, or keytab_file";
+            return self.password(path, raw, or).map(Method::Password).filter(|_| named);
+        };
+        let at = path.key("keytab_file");
+        if raw.password.is_some() || raw.password_file.is_some() {
+            self.refuse(&at, "the key keytab_file".to_owned(), "keytab_file or a password, not both");
+        }
+        let method = Method::Keytab(self.file(&at, written));
+        let wrong = match method.read() {
+            Err(unread) => Some((unread.words, "a keytab".to_owned())),
+            Ok(_) => None,
+        };
+        let its_own = self.client_keytab.clone();
+        let foreign =
+            method.keytab().and_then(|path| negotiate::of_this_process(path, its_own.as_deref()).err());
+        let foreign = foreign.map(|foreign| (foreign.found, foreign.expected));
+        if let Some((found, expected)) = wrong.or(foreign) {
+            self.refuse(&at, found, expected);
+            return None;
+        }
+        Some(method).filter(|_| named)
+    }
+
+    fn token_file(&mut self, path: &KeyPath, raw: &raw::Auth) -> Option<SecretSource> {
         if raw.flow.is_none() {
             self.missing(&path.key("flow"), "token_file");
         }

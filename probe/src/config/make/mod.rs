@@ -21,14 +21,19 @@ use super::problem::{Findings, KeyPath, Problem, Problems, nearest, one_of, show
 use super::read::{Layers, Origin};
 use super::tree::{Entry, Node, Value};
 use super::{item_of, locate, secrets};
-use crate::catalogue::{Capability, Protocol};
+use crate::auth::negotiate::{CLIENT_KEYTAB, TICKET_CACHE};
+use crate::catalogue::{Capability, Family, Protocol};
 use crate::secret::HIDDEN;
 
 /// Longest name of a site, mail service, mailbox or check: they are label values, and part of file and host names.
 const LONGEST_NAME: usize = 63;
 
 /// Makes the plan of a tree whose references are expanded.
-pub(super) fn plan(layers: Layers, findings: Findings) -> Result<Plan, Problems> {
+pub(super) fn plan(
+    layers: Layers,
+    findings: Findings,
+    env: &BTreeMap<String, String>,
+) -> Result<Plan, Problems> {
     let Layers { mut root, sources, files, .. } = layers;
     let sections = Sections {
         mail_services: root.take("mail_services"),
@@ -36,7 +41,9 @@ pub(super) fn plan(layers: Layers, findings: Findings) -> Result<Plan, Problems>
         checks: root.take("checks"),
     };
     let whole = sections.whole(&root);
-    let mut make = Make { root: whole, sources, files, findings };
+    let of = |name: &str| env.get(name).cloned();
+    let (client_keytab, ticket_cache) = (of(CLIENT_KEYTAB), of(TICKET_CACHE));
+    let mut make = Make { root: whole, sources, files, findings, client_keytab, ticket_cache };
     let top = make.top(&root);
     let mail_services = make.mail_services();
     let mailboxes = make.mailboxes(&mail_services, &top);
@@ -82,6 +89,23 @@ struct Make {
     sources: Vec<Origin>,
     files: Vec<PathBuf>,
     findings: Findings,
+    /// Kerberos' own variables of this process.
+    client_keytab: Option<String>,
+    ticket_cache: Option<String>,
+}
+
+/// A mailbox as far as it matters which protocols a check of it may name.
+#[derive(Default)]
+struct Side {
+    mail_service: Option<Arc<plan::MailService>>,
+    kerberos: bool,
+}
+
+impl Side {
+    /// Kerberos goes over HTTP alone.
+    fn signs_in(&self, protocol: Protocol) -> bool {
+        !self.kerberos || protocol.family() != Family::Internet
+    }
 }
 
 impl Make {
@@ -219,13 +243,14 @@ impl Make {
         path: &KeyPath,
         word: &str,
         need: Option<Capability>,
-        mail_service: Option<&plan::MailService>,
+        side: &Side,
     ) -> Option<Protocol> {
         let able = |protocol: Protocol| need.is_none_or(|need| protocol.can(need));
+        let mail_service = side.mail_service.as_ref();
         let there = |protocol| mail_service.is_none_or(|service| service.endpoints.contains_key(&protocol));
         let mut right: Vec<&str> = Protocol::rows()
             .iter()
-            .filter(|row| row.built && able(row.id) && there(row.id))
+            .filter(|row| row.built && able(row.id) && there(row.id) && side.signs_in(row.id))
             .map(|row| row.name)
             .collect();
         right.sort_unstable();
@@ -255,6 +280,11 @@ impl Make {
             self.refuse(path, found, expected);
             return None;
         }
+        if !side.signs_in(protocol) {
+            let found = format!("{}, where the mailbox's `method: kerberos` is not built", shown(path, word));
+            self.refuse(path, found, format!("{expected}, or another method"));
+            return None;
+        }
         Some(protocol)
     }
 
@@ -264,7 +294,7 @@ impl Make {
         path: &KeyPath,
         words: &[String],
         need: Option<Capability>,
-        mail_service: Option<&plan::MailService>,
+        side: &Side,
     ) -> Vec<Protocol> {
         if words.is_empty() {
             self.missing(path, "at least one protocol");
@@ -272,7 +302,7 @@ impl Make {
         let mut protocols = Vec::new();
         for (index, word) in words.iter().enumerate() {
             let path = self.item(path, index);
-            match self.protocol(&path, word, need, mail_service) {
+            match self.protocol(&path, word, need, side) {
                 Some(protocol) if protocols.contains(&protocol) => {
                     self.refuse(&path, format!("{} a second time", shown(&path, word)), "each protocol once");
                 }

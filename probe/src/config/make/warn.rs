@@ -6,6 +6,7 @@ use super::super::plan::{Plan, What};
 use super::super::problem::KeyPath;
 use super::super::tree::Node;
 use super::Make;
+use crate::auth::negotiate::{self, TICKET_CACHE};
 
 /// Protocols of classic Outlook.
 const CLASSIC: &[&str] = &["ews", "mapi"];
@@ -26,6 +27,18 @@ impl Make {
                             tells whether the mailbox itself is well";
                 self.warn_at(&path, what);
             }
+        }
+        let by_key: Vec<_> =
+            plan.mailboxes.values().filter(|mailbox| mailbox.auth.method.keytab().is_some()).collect();
+        if let [first, rest @ ..] = &by_key[..]
+            && rest.iter().any(|other| other.auth.username != first.auth.username)
+            && !negotiate::holds_several(self.ticket_cache.as_deref())
+        {
+            let what = format!(
+                "several accounts sign in by their keys, and {TICKET_CACHE} names no place for tickets of more than one: \
+                 DIR:/a/folder is one"
+            );
+            self.warn_at(&KeyPath::of(&["mailboxes", &first.name, "auth", "keytab_file"]), &what);
         }
         for (mailbox, wanted) in external_a_day(plan) {
             let allowed = plan.mailboxes[mailbox].limits.external_per_day;

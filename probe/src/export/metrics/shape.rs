@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::numbers::{Bounds, BoxNumbers, LaneNumbers, SeatNumbers};
 use crate::catalogue::Role;
 use crate::config::lanes::lanes;
-use crate::config::plan::{Method, Plan};
+use crate::config::plan::Plan;
 use crate::outcome::{Lane, Seat};
 
 /// The lanes, seats and mailboxes of a plan with their numbers, each sorted.
@@ -114,10 +114,7 @@ fn boxes(plan: &Plan, lanes: &BTreeSet<Arc<Lane>>, old: Option<&Shape>) -> Vec<M
     plan.mailboxes
         .iter()
         .map(|(name, mailbox)| {
-            let (method, flow) = match mailbox.auth.method {
-                Method::Password(_) => ("password", ""),
-                Method::TokenFile(_) => ("oauth2", "token_file"),
-            };
+            let (method, flow) = mailbox.auth.words();
             MailboxRow {
                 name: name.clone(),
                 mail_service: mailbox.mail_service.name.clone(),
