@@ -20,14 +20,15 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        Self::with_keys("client.keytab")
+        Self::of("client.keytab", "", "")
     }
 
-    fn with_keys(keytab: &str) -> Self {
-        let (kdc, service) = (Kdc::start(), Service::start());
+    /// With the keys of that file for the probe, and with the clocks of KDC and Apache so far off.
+    fn of(keytab: &str, kdc: &str, apache: &str) -> Self {
+        let (kdc, service) = (Kdc::with_clock(kdc), Service::start());
         let identity = Identity::new(&PKCS_ECDSA_P256_SHA256);
         let backend = service.sandbox().address(Listener::Https).port();
-        let apache = Apache::start(&kdc, identity.folder.path(), backend);
+        let apache = Apache::start(&kdc, identity.folder.path(), backend, apache);
         let mut scene = Scene::new();
         kdc.prepare(&mut scene, keytab);
         Self { scene, kdc, identity, service, apache }
@@ -228,7 +229,7 @@ fn whatever_goes_wrong_has_its_reason() {
 
 #[test]
 fn a_key_that_is_no_more_is_one_refusal() {
-    let mut stage = Stage::with_keys("wrong.keytab");
+    let mut stage = Stage::of("wrong.keytab", "", "");
     stage.place("each", "each");
     stage.by_key("alice", "each", "alice", "wrong.keytab");
     stage.scene.check("login: { name: alice, mailbox: alice, protocols: [ews], every: 1s }");
@@ -257,6 +258,31 @@ fn a_server_without_the_key_of_its_service_is_not_the_accounts_fault() {
     let log = lines(&probe, "alice");
     assert!(log.contains("the KDC gave a ticket and the server does not take it: "), "{log}");
     assert!(log.contains("Key version is not available"), "{log}");
+}
+
+#[test]
+fn clocks_that_differ_are_told_apart() {
+    for (kdc, apache, reason, words) in [
+        ("+20m", "+20m", "clock_wrong", "Kerberos: Clock skew too great"),
+        ("", "+20m", "sign_in_unavailable", "the server does not take it: Clock skew too great"),
+    ] {
+        let mut stage = Stage::of("client.keytab", kdc, apache);
+        stage.place("each", "each");
+        stage.by_password("alice", "each", "alice", "pw-alice");
+        stage.by_key("bob", "each", "bob", "client.keytab");
+        for name in ["alice", "bob"] {
+            stage.login(name, ONCE);
+        }
+        let probe = stage.scene.start();
+        for name in ["alice", "bob"] {
+            probe.wait_until(reason, secs(20), |metrics| {
+                metrics.has("mailprobe_check_success", &[("check", name)])
+            });
+            assert!(failing(&probe.metrics(), name, reason), "{name}: {}", probe.log());
+            assert!(lines(&probe, name).contains(words), "{name}: {}", probe.log());
+            assert_eq!(stage.kdc.attempts(name), 0);
+        }
+    }
 }
 
 fn waiting_threads(probe: &Probe) -> usize {

@@ -9,7 +9,7 @@ apache.sh up DIR | down DIR            start, stop; DIR keeps configuration and 
 apache.sh attend DIR                   up, then down and DIR removed as soon as standard input ends
 
 Settings of `up` (environment): KDC=folder of kerberos.sh, CERTIFICATE= and KEY= (PEM), BACKEND=https://localhost:PORT, and
-HTTPS_PORT=2443. Who signs in as NAME@PROBE.TEST is NAME for the backend, by Basic with the password PASSWORD. Below
+HTTPS_PORT=2443; APACHE_CLOCK=+20m puts its clock forward. Who signs in as NAME@PROBE.TEST is NAME for the backend, by Basic with the password PASSWORD. Below
   /each      Kerberos, each request; /each-told says so
   /bound     Kerberos, each connection; /bound-told says so
   /basic     Basic and nothing else
@@ -21,7 +21,7 @@ X
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/servers/attend.sh
 . "$here/attend.sh"
-packages=(apache2-bin libapache2-mod-auth-gssapi)
+packages=(apache2-bin libapache2-mod-auth-gssapi faketime)
 
 die() { echo "apache.sh: $*" >&2; exit 1; }
 
@@ -110,6 +110,7 @@ up() {
     chown -R www-data: "$DIR"
     as=(setpriv --reuid=www-data --regid=www-data --clear-groups)
   fi
+  if [ -n "${APACHE_CLOCK:-}" ]; then as+=(faketime -f "$APACHE_CLOCK"); fi
   KRB5_CONFIG=$DIR/krb5.conf KRB5RCACHENAME=file2:$DIR/replays setsid "${as[@]}" /usr/sbin/apache2 -f "$DIR/apache.conf" \
     -DFOREGROUND </dev/null >"$DIR/log/start.log" 2>&1 &
   until_true 100 listens || { log_tail; die "Apache does not listen on $HTTPS_PORT"; }

@@ -64,7 +64,13 @@ impl Default for Kdc {
 
 impl Kdc {
     pub fn start() -> Self {
-        Self(Attended::start("kerberos.sh", &[("KDC_PORT", free_port_base(&[0]).to_string())]))
+        Self::with_clock("")
+    }
+
+    /// With a clock that is so far off: `+20m`.
+    pub fn with_clock(off: &str) -> Self {
+        let clock = ("KDC_CLOCK", off.to_owned());
+        Self(Attended::start("kerberos.sh", &[("KDC_PORT", free_port_base(&[0]).to_string()), clock]))
     }
 
     /// A file of its folder: `client.keytab`.
@@ -100,7 +106,8 @@ pub struct Apache {
 
 impl Apache {
     /// `identity`: a folder with `leaf.pem` and `leaf.key`. `backend`: the port of its HTTPS.
-    pub fn start(kdc: &Kdc, identity: &Path, backend: u16) -> Self {
+    /// `off`: how far its clock is off, as `+20m`; empty: not at all.
+    pub fn start(kdc: &Kdc, identity: &Path, backend: u16, off: &str) -> Self {
         let port = free_port_base(&[0]);
         let file = |name: &str| identity.join(name).display().to_string();
         let apache = Attended::start(
@@ -112,6 +119,7 @@ impl Apache {
                 ("BACKEND", format!("https://localhost:{backend}")),
                 ("PASSWORD", PASSWORD.to_owned()),
                 ("HTTPS_PORT", port.to_string()),
+                ("APACHE_CLOCK", off.to_owned()),
             ],
         );
         Self { apache, port }
