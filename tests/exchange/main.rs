@@ -1,6 +1,7 @@
 //! Exchange Web Services at the wire: every layer of failure, and what no server should do; none of it is success, none of
 //! it stops or bloats the probe.
 
+mod autodiscover;
 mod cases;
 mod prepare;
 mod round;

@@ -53,10 +53,15 @@ impl Ca {
 
     /// A server for `localhost` and 127.0.0.1, with that flaw.
     pub fn server(&self, flaw: Flaw) -> Arc<ServerConfig> {
-        let names =
-            if flaw == Flaw::WrongName { vec!["elsewhere.test"] } else { vec!["localhost", "127.0.0.1"] };
-        let mut params =
-            CertificateParams::new(names.into_iter().map(String::from).collect::<Vec<_>>()).expect("names");
+        let names: &[_] =
+            if flaw == Flaw::WrongName { &["elsewhere.test"] } else { &["localhost", "127.0.0.1"] };
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        self.server_for(&names, flaw)
+    }
+
+    /// A server for those names, whose certificate has no flaw but in its times.
+    pub fn server_for(&self, names: &[String], flaw: Flaw) -> Arc<ServerConfig> {
+        let mut params = CertificateParams::new(names.to_vec()).expect("names");
         params.distinguished_name.push(DnType::CommonName, "scripted server");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;

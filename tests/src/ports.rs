@@ -1,7 +1,7 @@
 //! Ports that nobody listens on.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 
 /// A port of the kernel's choice. Free now; somebody else may be quicker.
 pub fn free_port() -> u16 {
@@ -23,4 +23,11 @@ pub fn free_port_base(offsets: &[u16]) -> u16 {
         }
     }
     panic!("no free ports between 10000 and 30000");
+}
+
+/// A loopback address that no other test uses now: on it the well-known ports are free, to whoever may bind them.
+pub fn loopback() -> Ipv4Addr {
+    static GIVEN: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 64 + high % 128, low, GIVEN.fetch_add(1, Ordering::Relaxed))
 }

@@ -1,12 +1,14 @@
-//! A scripted web server over plain HTTP: what it answers is a function of what is asked.
+//! A scripted web server, with TLS or without: what it answers is a function of what is asked.
 //!
 //! It serves on threads of its own until dropped.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What was asked.
 #[derive(Clone, Debug)]
@@ -51,7 +53,17 @@ pub struct WebScript {
 
 impl WebScript {
     pub fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), None, answer)
+    }
+
+    /// At that address, and with TLS where it is said how.
+    pub fn start_at(
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address)
+            .unwrap_or_else(|error| panic!("{address} cannot be listened on (root may): {error}"));
         let address = listener.local_addr().expect("the address of a listener");
         let asked = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -64,7 +76,14 @@ impl WebScript {
                 let (Ok(stream), seen, answer) = (stream, Arc::clone(&seen), Arc::clone(&answer)) else {
                     return;
                 };
-                thread::spawn(move || serve(stream, &seen, &*answer));
+                let tls = tls.clone();
+                thread::spawn(move || match tls {
+                    None => serve(stream, &seen, &*answer),
+                    Some(tls) => {
+                        let connection = ServerConnection::new(tls).expect("settings of TLS");
+                        serve(StreamOwned::new(connection, stream), &seen, &*answer);
+                    }
+                });
             }
         });
         Self { address, asked, stop }
@@ -89,8 +108,7 @@ impl Drop for WebScript {
     }
 }
 
-fn serve(stream: TcpStream, seen: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Reply) {
-    let Ok(mut out) = stream.try_clone() else { return };
+fn serve(stream: impl Read + Write, seen: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Reply) {
     let mut from = BufReader::new(stream);
     while let Some(asked) = read(&mut from) {
         seen.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
@@ -98,13 +116,13 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) ->
         let lacks_length = asked.method == "POST" && asked.header("content-length").is_empty();
         let reply =
             if lacks_length { Reply::Whole(411, String::new(), String::new()) } else { answer(&asked) };
-        if give(&mut out, reply, &mut from).is_none() {
+        if give(&mut from, reply).is_none() {
             return;
         }
     }
 }
 
-fn read(from: &mut BufReader<TcpStream>) -> Option<Asked> {
+fn read(from: &mut impl BufRead) -> Option<Asked> {
     let mut line = String::new();
     from.read_line(&mut line).ok().filter(|read| *read > 0)?;
     let mut words = line.split_whitespace().map(str::to_owned);
@@ -117,18 +135,20 @@ fn read(from: &mut BufReader<TcpStream>) -> Option<Asked> {
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     let length = headers.iter().find(|(name, _)| name == "content-length");
-    let mut body = vec![0; length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)];
+    let mut body: Vec<u8> = vec![0; length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)];
     from.read_exact(&mut body).ok()?;
     Some(Asked { method, path, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// `None`: the connection is over.
-fn give(out: &mut impl Write, answer: Reply, from: &mut BufReader<TcpStream>) -> Option<()> {
+fn give(stream: &mut BufReader<impl Read + Write>, answer: Reply) -> Option<()> {
+    let out = stream.get_mut();
     match answer {
         Reply::Whole(status, headers, body) => {
             let headers = if headers.is_empty() { headers } else { format!("{headers}\r\n") };
             let head = format!("HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\n\r\n", body.len());
-            out.write_all(head.as_bytes()).and_then(|()| out.write_all(body.as_bytes())).ok()
+            out.write_all(head.as_bytes()).and_then(|()| out.write_all(body.as_bytes())).ok()?;
+            out.flush().ok()
         }
         Reply::Bytes(bytes) => {
             out.write_all(&bytes).ok();
@@ -143,7 +163,7 @@ fn give(out: &mut impl Write, answer: Reply, from: &mut BufReader<TcpStream>) ->
         }
         Reply::Stall => {
             // Until the client closes.
-            let _gone = from.read(&mut [0]);
+            let _gone = stream.read(&mut [0]);
             None
         }
     }

@@ -93,7 +93,9 @@ fn steps(lane: &Lane) -> Vec<Step> {
         (_, Role::View) => &[Step::Select, Step::Deliver, Step::Look, Step::Fetch, Step::Cleanup, Step::Quit],
         (Kind::Directory, _) => &[Step::Directory, Step::Quit],
         (Kind::FreeBusy, _) => &[Step::FreeBusy, Step::Quit],
-        (Kind::Autodiscover, _) => &[],
+        (Kind::Autodiscover, _) => {
+            &[Step::RootDomain, Step::AutodiscoverHost, Step::HttpRedirect, Step::SrvRecord]
+        }
         _ => &[Step::Select, Step::List, Step::Quit],
     };
     lane.protocol.row().steps.iter().chain(more).copied().collect()

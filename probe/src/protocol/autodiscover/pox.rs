@@ -1,12 +1,14 @@
 //! Plain-old-XML Autodiscover (MS-OXDSCLI): the request that Outlook posts, and what comes back.
 
+use roxmltree::Node;
+
 use crate::catalogue::Reason;
 use crate::net::http::Answer;
 use crate::outcome::Fault;
 use crate::protocol::ews::soap;
 use crate::protocol::web;
 
-use super::{Settings, Url};
+use super::{Settings, Told, Url};
 
 /// The schema of the answer that is asked for.
 const OUTLOOK: &str = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a";
@@ -19,16 +21,6 @@ pub(super) fn request(address: &str) -> String {
          </Request></Autodiscover>",
         soap::escape(address)
     )
-}
-
-/// What an answer comes to.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    Settings(Settings),
-    /// Ask again for this address.
-    RedirectAddress(String),
-    /// Ask again there.
-    RedirectUrl(String),
 }
 
 /// # Errors
@@ -49,7 +41,6 @@ pub(super) fn read(answer: &Answer) -> Result<Told, Fault> {
             // MS-OXDSCLI, section 2.2.4.1.1.2.7.
             "500" => Reason::MailboxUnknown,
             "501" | "600" | "601" => Reason::EndpointNotFound,
-            "603" => Reason::ServerError,
             _ => Reason::ServerError,
         };
         let words = format!("{code} {}", soap::word(error, "Message"));
@@ -65,36 +56,31 @@ pub(super) fn read(answer: &Answer) -> Result<Told, Fault> {
     Ok(Told::Settings(settings(account)))
 }
 
-/// The first URL of each kind, those for clients outside first: a branch office is outside.
-fn settings(account: roxmltree::Node<'_, '_>) -> Settings {
+/// The first URL of each kind, those for clients outside first: a branch office is outside. EXHTTP stands for both, its
+/// entry for clients inside first; of WEB each side has its own.
+fn settings(account: Node<'_, '_>) -> Settings {
     let mut settings = Settings::default();
     let protocols: Vec<_> = account.children().filter(|at| at.tag_name().name() == "Protocol").collect();
-    let of = |name: &str| {
-        protocols.iter().filter(move |at| soap::word(**at, "Type") == name).copied().collect::<Vec<_>>()
-    };
-    for protocol in of("EXPR").into_iter().chain(of("EXCH")).chain(of("EXHTTP")).chain(of("WEB")) {
+    let of =
+        |name: &'static str| protocols.iter().filter(move |at| soap::word(**at, "Type") == name).copied();
+    let http = of("EXHTTP").collect::<Vec<_>>().into_iter().rev();
+    let web = |side: &'static str| of("WEB").filter_map(move |web| soap::below(web, side));
+    let in_order = of("EXPR").chain(http).chain(of("EXCH")).chain(web("External")).chain(web("Internal"));
+    for protocol in in_order {
         for (kind, names) in
             [(Url::Ews, &["EwsUrl", "ASUrl"][..]), (Url::Oab, &["OABUrl"]), (Url::Owa, &["OWAUrl"])]
         {
-            let found = names.iter().map(|name| soap::word(protocol, name)).find(|text| text.contains("://"));
-            if let Some(found) = found {
-                settings.urls.entry(kind).or_insert_with(|| found.to_owned());
-            }
+            names.iter().for_each(|name| settings.put(kind, soap::word(protocol, name)));
         }
     }
     let mapi = protocols.iter().find(|at| {
         at.attributes().any(|of| of.name() == "Type" && of.value().eq_ignore_ascii_case("mapiHttp"))
     });
-    if let Some(mapi) = mapi {
-        for (kind, store) in [(Url::Mapi, "MailStore"), (Url::Nspi, "AddressBook")] {
-            let store = soap::below(*mapi, store);
-            let url = store.map(|store| {
-                let outside = soap::word(store, "ExternalUrl");
-                if outside.is_empty() { soap::word(store, "InternalUrl") } else { outside }
-            });
-            if let Some(url) = url.filter(|url| url.contains("://")) {
-                settings.urls.insert(kind, url.to_owned());
-            }
+    for (kind, store) in [(Url::Mapi, "MailStore"), (Url::Nspi, "AddressBook")] {
+        if let Some(store) = mapi.and_then(|mapi| soap::below(*mapi, store)) {
+            ["ExternalUrl", "InternalUrl"]
+                .iter()
+                .for_each(|name| settings.put(kind, soap::word(store, name)));
         }
     }
     settings
@@ -131,6 +117,18 @@ mod tests {
         let Ok(Told::Settings(settings)) = told(&body) else { panic!("no settings") };
         assert_eq!(settings.urls[&Url::Ews], "https://out.example/EWS/Exchange.asmx");
         assert_eq!(settings.urls[&Url::Mapi], "https://out.example/mapi/emsmdb/");
+        // EXPR is left out where EXHTTP is told: its second entry is the one for clients outside.
+        let of = |kind: &str, host: &str, more: &str| {
+            format!("<Protocol><Type>{kind}</Type><ASUrl>https://{host}/EWS/</ASUrl>{more}</Protocol>")
+        };
+        let web = "<Internal><OWAUrl>https://in.example/owa/</OWAUrl></Internal>\
+                   <External><OWAUrl>https://out.example/owa/</OWAUrl></External>";
+        let body =
+            [of("EXCH", "in.example", ""), of("EXHTTP", "in.example", ""), of("EXHTTP", "out.example", "")];
+        let body = account(&[body.concat(), of("WEB", "", web)].concat());
+        let Ok(Told::Settings(settings)) = told(&body) else { panic!("no settings") };
+        assert_eq!(settings.urls[&Url::Ews], "https://out.example/EWS/");
+        assert_eq!(settings.urls[&Url::Owa], "https://out.example/owa/");
         let redirect = account("<Action>redirectAddr</Action><RedirectAddr>a@b.example</RedirectAddr>");
         assert_eq!(told(&redirect), Ok(Told::RedirectAddress("a@b.example".to_owned())));
         let error = "<Autodiscover><Response><Error><ErrorCode>500</ErrorCode><Message>x</Message></Error></Response></Autodiscover>";
