@@ -1,5 +1,7 @@
 //! Per mailbox: endpoints, credential, pause, rest, limits; opens sessions.
 
+mod found;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,6 +37,8 @@ pub struct Account {
     slot: Duration,
     sessions: HashMap<Protocol, Arc<Semaphore>>,
     state: Mutex<State>,
+    /// Where the protocols are whose URL the configuration leaves out.
+    places: found::Places,
     sinks: Sinks,
 }
 
@@ -63,7 +67,8 @@ impl Account {
                 (row.id, Arc::new(Semaphore::new(most)))
             })
             .collect();
-        Arc::new(Self { mailbox, net, gate, slot, sessions, state: Mutex::default(), sinks })
+        let (state, places) = (Mutex::default(), found::Places::default());
+        Arc::new(Self { mailbox, net, gate, slot, sessions, state, places, sinks })
     }
 
     pub fn seat(&self, protocol: Protocol) -> Seat {
@@ -78,7 +83,7 @@ impl Account {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// THE line where sessions are opened: an exhaustive match on the protocol. Dials, signs in, records its steps.
+    /// A session where it is configured, or where Autodiscover says.
     pub fn open<'a>(
         self: &'a Arc<Self>,
         protocol: Protocol,
@@ -90,39 +95,49 @@ impl Account {
             // A paused credential opens no connection at all.
             self.gate.learn(&self.credential()?.secret);
             self.gate.check(protocol)?;
-            let endpoint = || self.endpoint(protocol);
-            let (net, to) = (&self.net, To::Turn(turn));
-            let session: Box<dyn Session> = match protocol {
-                Protocol::Smtp => {
-                    self.admit(protocol, Smtp::connect(net, endpoint()?, to, rec).await?, rec).await?
-                }
-                Protocol::Imap => {
-                    self.admit(protocol, Imap::connect(net, endpoint()?, to, rec).await?, rec).await?
-                }
-                Protocol::Pop3 => {
-                    self.admit(protocol, Pop3::connect(net, endpoint()?, to, rec).await?, rec).await?
-                }
-                Protocol::Ews => {
-                    let anchor = &self.mailbox.address;
-                    let session = Ews::connect(net, endpoint()?, anchor, to, rec).await?;
-                    self.admit(protocol, session, rec).await?
-                }
-                Protocol::Owa => {
-                    self.admit(protocol, Owa::connect(net, endpoint()?, to, rec).await?, rec).await?
-                }
-                Protocol::Autodiscover => {
-                    let configured = endpoint().ok();
-                    let address = &self.mailbox.address;
-                    let scheme = self.mailbox.auth.scheme;
-                    let session = Autodiscover::connect(net, configured, address, scheme, to, rec).await?;
-                    self.admit(protocol, session, rec).await?
-                }
-                Protocol::Mapi | Protocol::Graph | Protocol::Caldav => {
-                    return Err(Fault::new(Reason::InternalError, "this protocol is not built yet"));
-                }
+            let session = if self.mailbox.mail_service.discovered.contains(&protocol) {
+                self.session_where_found(protocol, turn, rec).await?
+            } else {
+                self.session(protocol, self.endpoint(protocol), turn, rec).await?
             };
             Ok(Box::new(Held { session, _permit: permit }) as Box<dyn Session>)
         })
+    }
+
+    /// THE line where sessions are opened: an exhaustive match on the protocol. Dials, signs in, records its steps.
+    async fn session(
+        self: &Arc<Self>,
+        protocol: Protocol,
+        at: Option<&Endpoint>,
+        turn: u32,
+        rec: &Recorder,
+    ) -> Result<Box<dyn Session>, Fault> {
+        let (net, to, address) = (&self.net, To::Turn(turn), &self.mailbox.address);
+        let endpoint =
+            || at.ok_or_else(|| Fault::new(Reason::InternalError, "no endpoint for this protocol"));
+        match protocol {
+            Protocol::Smtp => {
+                self.admit(protocol, Smtp::connect(net, endpoint()?, to, rec).await?, rec).await
+            }
+            Protocol::Imap => {
+                self.admit(protocol, Imap::connect(net, endpoint()?, to, rec).await?, rec).await
+            }
+            Protocol::Pop3 => {
+                self.admit(protocol, Pop3::connect(net, endpoint()?, to, rec).await?, rec).await
+            }
+            Protocol::Ews => {
+                self.admit(protocol, Ews::connect(net, endpoint()?, address, to, rec).await?, rec).await
+            }
+            Protocol::Owa => self.admit(protocol, Owa::connect(net, endpoint()?, to, rec).await?, rec).await,
+            Protocol::Autodiscover => {
+                let scheme = self.mailbox.auth.scheme;
+                let session = Autodiscover::connect(net, at, address, scheme, to, rec).await?;
+                self.admit(protocol, session, rec).await
+            }
+            Protocol::Mapi | Protocol::Graph | Protocol::Caldav => {
+                Err(Fault::new(Reason::InternalError, "this protocol is not built yet"))
+            }
+        }
     }
 
     /// Our own limit, and ours alone to answer for.
@@ -174,9 +189,9 @@ impl Account {
         })
     }
 
-    fn endpoint(&self, protocol: Protocol) -> Result<&Endpoint, Fault> {
-        let endpoint = self.mailbox.mail_service.endpoints.get(&protocol);
-        endpoint.ok_or_else(|| Fault::new(Reason::InternalError, "no endpoint for this protocol"))
+    /// As configured.
+    fn endpoint(&self, protocol: Protocol) -> Option<&Endpoint> {
+        self.mailbox.mail_service.endpoints.get(&protocol)
     }
 
     /// A server that asked for rest gets it.

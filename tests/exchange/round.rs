@@ -6,7 +6,11 @@ use mailprobe_tests::{Metrics, PASSWORD, Probe, Scene, Service, secs};
 /// A mail service with Exchange's protocols; alice and bob sign in by that method.
 fn lay(service: &Service, scene: &mut Scene, method: &str) {
     let body = service.exchange_body(scene);
-    scene.mail_service("hq", &body);
+    lay_at(&body, scene, method);
+}
+
+fn lay_at(body: &str, scene: &mut Scene, method: &str) {
+    scene.mail_service("hq", body);
     let file = scene.file("password", PASSWORD);
     for user in ["alice", "bob"] {
         let auth = format!("method: {method}, username: {user}, password_file: \"{file}\"");
@@ -99,6 +103,40 @@ fn everything_goes_round_with_ntlm_and_extended_protection() {
         service.sandbox().set_schemes(&[Scheme::Negotiate, Scheme::Ntlm]);
         service.sandbox().set_extended_protection(ExtendedProtection::Require);
     });
+}
+
+#[test]
+fn everything_goes_round_where_autodiscover_says() {
+    let service = Service::start();
+    let mut scene = Scene::new();
+    let body = service.found_body(&scene);
+    lay_at(&body, &mut scene, "ntlm");
+    ALL.iter().filter(|check| !check.starts_with("endpoint")).for_each(|check| scene.check(check));
+    let mut probe = scene.start();
+    let lanes = [("in", "ews"), ("in", "owa"), ("book", "ews"), ("busy", "ews"), ("find", "autodiscover")];
+    probe.wait_until("three messages went round, all checks are well", secs(40), |metrics| {
+        received(metrics, "ews") >= 3.0
+            && lanes.iter().all(|(check, protocol)| success(metrics, check, protocol) == Some(1.0))
+    });
+    let (status, last) = probe.stop(secs(20));
+    assert!(status.success(), "{status}");
+    assert_eq!(last.sum("mailprobe_check_failures_total", &[]), 0.0, "{}", probe.log());
+    assert_eq!(service.sandbox().messages("bob", "INBOX").len(), 0, "{}", probe.log());
+}
+
+#[test]
+fn autodiscover_is_asked_by_soap_where_that_is_configured() {
+    let service = Service::start();
+    let mut scene = Scene::new();
+    let body = service.exchange_body(&scene).replace("autodiscover.xml", "autodiscover.svc");
+    lay_at(&body, &mut scene, "ntlm");
+    scene.check("autodiscover: { name: find, mailbox: alice, every: 24h }");
+    let probe = scene.start();
+    let found = |metrics: &Metrics| success(metrics, "find", "autodiscover") == Some(1.0);
+    probe.wait_until("it is found as configured", secs(20), found);
+    let asked = service.sandbox().log();
+    assert!(asked.iter().any(|line| line.contains("200 GetUserSettings")), "{asked:?}");
+    assert!(!asked.iter().any(|line| line.contains("autodiscover.xml")), "{asked:?}");
 }
 
 #[test]

@@ -63,13 +63,26 @@ impl Service {
 
     /// The same, with Exchange's protocols beside them.
     pub fn exchange_body(&self, scene: &Scene) -> String {
-        // By name: the web mail sends a browser to its own.
-        let https = format!("localhost:{}", self.sandbox.address(Listener::Https).port());
+        let at = |path| format!("url: \"{}\"", self.url(path));
+        self.exchange(scene, &at("/EWS/Exchange.asmx"), &at("/owa/"))
+    }
+
+    /// The same, with the URLs left out that Autodiscover tells.
+    pub fn found_body(&self, scene: &Scene) -> String {
+        self.exchange(scene, "", "")
+    }
+
+    fn exchange(&self, scene: &Scene, ews: &str, owa: &str) -> String {
         format!(
-            "{}, ews: {{ url: \"https://{https}/EWS/Exchange.asmx\" }}, owa: {{ url: \"https://{https}/owa/\" }}, \
-             autodiscover: {{ url: \"https://{https}/autodiscover/autodiscover.xml\" }}, resolver: system, ip_family: v4",
-            self.body(scene)
+            "{}, ews: {{ {ews} }}, owa: {{ {owa} }}, autodiscover: {{ url: \"{}\" }}, resolver: system, ip_family: v4",
+            self.body(scene),
+            self.url("/autodiscover/autodiscover.xml")
         )
+    }
+
+    /// By name: the web mail sends a browser to its own.
+    fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.sandbox.address(Listener::Https).port())
     }
 
     /// The mail service NAME, with the mailboxes NAME-alice and NAME-bob.

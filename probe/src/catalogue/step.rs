@@ -3,6 +3,7 @@
 /// A timed part of a run; the label value `step`. The step that is open when a deadline passes is charged with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
+    Autodiscover,
     Resolve,
     Connect,
     Proxy,
@@ -37,6 +38,11 @@ pub struct StepRow {
 
 /// In the order in which a run meets them.
 pub const STEPS: &[StepRow] = &[
+    row(
+        Step::Autodiscover,
+        "autodiscover",
+        "Autodiscover is asked for a URL that the configuration leaves out; not in each run",
+    ),
     row(Step::Resolve, "resolve", "the name is looked up"),
     row(Step::Connect, "connect", "the TCP connection is opened"),
     row(Step::Proxy, "proxy", "the proxy is asked to connect (HTTP CONNECT)"),

@@ -107,6 +107,12 @@ fn mail_service(out: &mut Yaml, service: &MailService) {
             None => out.put(protocol.name(), "null"),
         }
     }
+    for protocol in [Protocol::Ews, Protocol::Owa, Protocol::Autodiscover] {
+        let found = service.discovered.contains(&protocol).then(|| "{}".to_owned());
+        let url = |end: &Endpoint| format!("{{ url: {} }}", quoted(&end.url()));
+        let shown = service.endpoints.get(&protocol).map(url).or(found);
+        out.put(protocol.name(), shown.unwrap_or_else(|| "null".to_owned()));
+    }
     let mut tls = Vec::new();
     tls.extend(
         service.tls.ca.as_ref().map(|ca| format!("ca_file: {}", quoted(&format!("{} bytes", ca.len())))),

@@ -1,6 +1,6 @@
 //! The configuration as it is run: checked, complete, ready to use. Made by the other half of this room, read by all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -93,6 +93,8 @@ pub struct MailService {
     pub endpoints: BTreeMap<Protocol, Endpoint>,
     /// Which Exchange it is, as far as the configuration tells.
     pub exchange: Option<Exchange>,
+    /// Protocols whose URL is left out: Autodiscover finds it for each mailbox.
+    pub discovered: BTreeSet<Protocol>,
     pub tls: Tls,
     pub proxy: Option<Proxy>,
     pub ip_family: IpFamily,

@@ -197,7 +197,7 @@ pub struct MailService {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<Endpoint>")]
     pub pop3: Part<Endpoint>,
-    /// Exchange Web Services; null: there is none.
+    /// Exchange Web Services; null: there is none. `{}` where nothing fills it in: found by Autodiscover.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<Web>")]
     pub ews: Part<Web>,
@@ -207,7 +207,7 @@ pub struct MailService {
     pub caldav: Option<Web>,
     /// Autodiscover at this URL; left out: found in the order in which Outlook looks.
     pub autodiscover: Option<Web>,
-    /// Outlook on the web; null: there is none.
+    /// Outlook on the web; null: there is none. `{}` where nothing fills it in: found by Autodiscover.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<Web>")]
     pub owa: Part<Web>,

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use crate::catalogue::metric::{
     Born, DELAY_BUCKETS, DURATION_BUCKETS, METRICS, Metric, MetricType, ROUNDTRIP_BUCKETS,
 };
-use crate::catalogue::{Cause, Kind, Role, Step};
+use crate::catalogue::{Cause, Kind, Protocol, Role, Step};
 use crate::outcome::{Lane, Swept, Why};
 
 /// Beside its upper bounds a histogram has +Inf, a sum and a count.
@@ -98,7 +98,11 @@ fn steps(lane: &Lane) -> Vec<Step> {
         }
         _ => &[Step::Select, Step::List, Step::Quit],
     };
-    lane.protocol.row().steps.iter().chain(more).copied().collect()
+    let found: &[Step] = match lane.protocol {
+        Protocol::Ews | Protocol::Owa => &[Step::Autodiscover],
+        _ => &[],
+    };
+    lane.protocol.row().steps.iter().chain(found).chain(more).copied().collect()
 }
 
 /// How many series one label set of a metric is.

@@ -83,7 +83,7 @@ fn later_layers_win_and_null_removes() {
 
 #[test]
 fn every_form_of_a_mail_service_is_taken() {
-    let text = "version: 1\nsite: a\nmail_services:\n  m: { preset: microsoft365 }\n  x:\n    preset: exchange\n    \
+    let text = "version: 1\nsite: a\nmail_services:\n  m: { preset: microsoft365, ews: {} }\n  x:\n    preset: exchange\n    \
                 host: x.example\n    imap: { tls: starttls, address: '[2001:db8::1]:1143' }\n    mapi: {}\n    \
                 owa: { url: 'https://x.example:8443/mail/?a' }\n    resolver: { servers: [10.1.0.1] }\n    tls: { min_version: 1.3 }\n    \
                 proxy: { url: 'http://p.example:3128', no_proxy: [.example] }\n\
@@ -97,6 +97,8 @@ fn every_form_of_a_mail_service_is_taken() {
     assert_eq!(url(Protocol::Owa), "https://x.example:8443/mail/?a");
     assert_eq!(x.resolver, Resolver::Servers(vec!["10.1.0.1".parse().unwrap()]));
     assert!(x.tls.min_tls13);
+    assert!(x.discovered.is_empty());
+    assert_eq!(plan.mail_services["m"].discovered, [Protocol::Ews].into());
     let names: Vec<_> = plan.checks.iter().map(|check| &*check.name).collect();
     assert_eq!(names, ["front", "m"]);
     let What::Endpoint { protocols, .. } = &plan.checks[1].what else { panic!() };

@@ -1,6 +1,6 @@
 //! A plan without files, for tests and for `examples/`: both read this file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +107,7 @@ fn mail_service(name: &str) -> Arc<MailService> {
             .into_iter()
             .map(|(protocol, port)| (protocol, endpoint(port)))
             .collect(),
+        discovered: BTreeSet::new(),
         tls: Tls::default(),
         proxy: None,
         ip_family: IpFamily::Any,

@@ -2,6 +2,7 @@
 
 mod answers;
 mod cases;
+mod found;
 mod world;
 
 use std::collections::BTreeSet;

@@ -188,6 +188,13 @@ impl Make {
             Some(words) => self.protocols(&path.key("protocols"), &words.0, None, &side),
             None => service.iter().flat_map(|service| service.endpoints.keys().copied()).collect(),
         };
+        if let Some(service) =
+            service.as_ref().filter(|of| of.endpoints.is_empty() && raw.protocols.is_none())
+        {
+            let found =
+                format!("mail service {}, which looks each address up for each mailbox", service.name);
+            self.refuse(&at, found, "a mail service with an address to connect to");
+        }
         Some((What::Endpoint { mail_service: service?, protocols }, every, timeout))
     }
 

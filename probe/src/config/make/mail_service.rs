@@ -1,6 +1,6 @@
 //! A mail service: what its preset and host fill in, and what is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl Make {
                 return None;
             }
         }
-        let mut endpoints = BTreeMap::new();
+        let (mut endpoints, mut discovered) = (BTreeMap::new(), BTreeSet::new());
         let parts = [(Protocol::Smtp, &raw.smtp), (Protocol::Imap, &raw.imap), (Protocol::Pop3, &raw.pop3)];
         for (protocol, part) in parts {
             let filled = filled_in(protocol, raw);
@@ -61,6 +61,10 @@ impl Make {
             let endpoint = match part {
                 Some(None) => None,
                 None => filled,
+                Some(Some(part)) if part.url.is_none() && filled.is_none() => {
+                    discovered.insert(protocol);
+                    None
+                }
                 Some(Some(part)) => self.web(&path.key(protocol.name()), part, filled),
             };
             endpoints.extend(endpoint.map(|endpoint| (protocol, endpoint)));
@@ -70,13 +74,14 @@ impl Make {
             endpoints.extend(endpoint.map(|endpoint| (Protocol::Autodiscover, endpoint)));
         }
         self.later_parts(path, raw);
-        if endpoints.is_empty() && self.findings.problems.len() == told {
+        if endpoints.is_empty() && discovered.is_empty() && self.findings.problems.len() == told {
             self.missing(path, "`host:`, or an address for at least one of smtp, imap, pop3");
         }
         let mut service = MailService {
             name: Arc::clone(name),
             exchange: exchange(raw, &endpoints),
             endpoints,
+            discovered,
             tls: self.tls(&path.key("tls"), &raw.tls),
             proxy: raw.proxy.as_ref().and_then(|proxy| self.proxy(&path.key("proxy"), proxy)),
             ip_family: match raw.ip_family {

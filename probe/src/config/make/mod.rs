@@ -247,7 +247,12 @@ impl Make {
     ) -> Option<Protocol> {
         let able = |protocol: Protocol| need.is_none_or(|need| protocol.can(need));
         let mail_service = side.mail_service.as_ref();
-        let there = |protocol| mail_service.is_none_or(|service| service.endpoints.contains_key(&protocol));
+        // Who needs no sign-in has no mailbox to look for.
+        let found = |protocol| mail_service.is_some_and(|service| service.discovered.contains(&protocol));
+        let there = |protocol| {
+            mail_service.is_none_or(|service| service.endpoints.contains_key(&protocol))
+                || (need.is_some() && found(protocol))
+        };
         let mut right: Vec<&str> = Protocol::rows()
             .iter()
             .filter(|row| row.built && able(row.id) && there(row.id) && side.signs_in(row.id))
@@ -275,8 +280,9 @@ impl Make {
             return None;
         }
         if let Some(mail_service) = mail_service.filter(|_| !there(protocol)) {
-            let found =
-                format!("{}, for which mail service {} has no address", shown(path, word), mail_service.name);
+            let why =
+                if found(protocol) { "looks the address up for each mailbox" } else { "has no address" };
+            let found = format!("{}, for which mail service {} {why}", shown(path, word), mail_service.name);
             self.refuse(path, found, expected);
             return None;
         }
