@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::http::uri::PathAndQuery;
+
 use crate::catalogue::{Kind, Protocol};
 use crate::secret::Secret;
 
@@ -141,7 +143,8 @@ impl Endpoint {
         let path = if tail.starts_with('/') { tail.to_owned() } else { format!("/{tail}") };
         let well = !host.is_empty()
             && !host.contains(['@', ' '])
-            && path.bytes().all(|byte| byte.is_ascii_graphic());
+            && path.is_ascii()
+            && path.parse::<PathAndQuery>().is_ok();
         well.then(|| Self { host: host.into(), port, tls, path: path.into() })
     }
 

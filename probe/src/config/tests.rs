@@ -82,6 +82,24 @@ fn later_layers_win_and_null_removes() {
 }
 
 #[test]
+fn a_url_is_an_endpoint_where_a_request_can_carry_it() {
+    let cases = [
+        ("https://a.example", Some("https://a.example/")),
+        ("HTTPS://a.example:8443?x=%20#y", Some("https://a.example:8443/?x=%20")),
+        ("http://[::1]:80/a", Some("http://[::1]/a")),
+        ("https://a.example/<b>", None),
+        ("https://a.example/b c", None),
+        ("https://a.example/\u{fc}", None),
+        ("https://me@a.example/", None),
+        ("ftp://a.example/", None),
+        ("https://:443/", None),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(Endpoint::of_url(text).map(|it| it.url()).as_deref(), expected, "{text}");
+    }
+}
+
+#[test]
 fn every_form_of_a_mail_service_is_taken() {
     let text = "version: 1\nsite: a\nmail_services:\n  m: { preset: microsoft365, ews: {} }\n  x:\n    preset: exchange\n    \
                 host: x.example\n    imap: { tls: starttls, address: '[2001:db8::1]:1143' }\n    mapi: {}\n    \

@@ -4,6 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mailprobe_tests::{Asked, PASSWORD, Reply};
 
+/// Of an answer without an end; large, so that it comes faster than any patience ends.
+pub const PIECE: &str = match std::str::from_utf8(&[b'a'; 16 << 10]) {
+    Ok(piece) => piece,
+    Err(_) => "",
+};
+
 /// The domain of the case, by the host that is asked.
 pub fn domain(asked: &Asked) -> String {
     let host = asked.header("host");

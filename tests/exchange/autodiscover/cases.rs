@@ -4,7 +4,7 @@ use mailprobe::catalogue::Reason;
 use mailprobe_tests::{Asked, Reply};
 
 use super::answers::{
-    account, domain, ews, redirect, redirect_address, redirect_url, settings, settings_at, signed_in,
+    PIECE, account, domain, ews, redirect, redirect_address, redirect_url, settings, settings_at, signed_in,
     soap_settings, status,
 };
 use super::world::At;
@@ -131,6 +131,12 @@ pub const CASES: &[Case] = &[
         &[ROOT; 11], AT_ROOT, |asked, _| redirect_address(asked, &format!("{}@{}", if address(asked).starts_with("a@") { "b" } else { "a" }, domain(asked)))),
     fails("same-address", 1, (Reason::EndpointNotFound, "auth"), &["same-address@same-address.lab.test is redirected to same-address@same-address.lab.test, which leads nowhere"],
         &[ROOT], AT_ROOT, |asked, _| redirect_address(asked, address(asked))),
+    fails("odd-url", 1, (Reason::EndpointNotFound, "auth"), &["redirected to no https URL"],
+        &[ROOT], AT_ROOT, |asked, _| redirect_url(asked, "https://odd-url.lab.test/&lt;a&gt;\u{fc}")),
+    fails("odd-location", 4, (Reason::EndpointNotFound, "autodiscover_host"), &["redirected to no https URL"],
+        &[], AT_ROOT, |_, _| redirect("https://odd-location.lab.test/\u{fc}")),
+    fails("odd-address", 1, (Reason::EndpointNotFound, "auth"), &["leads nowhere"],
+        &[ROOT], AT_ROOT, |asked, _| redirect_address(asked, "x@b\u{fc}cher test/?a")),
     // The other two forms
     found("soap", 1, &[ROOT], AT_ROOT, |asked, _| {
         if is_at(asked, "/autodiscover/autodiscover.svc") { signed_in(asked, || soap_settings(asked)) } else { status(405, "") }
@@ -160,8 +166,8 @@ pub const CASES: &[Case] = &[
         Reply::ok("<Autodiscover><Response><Error><ErrorCode>500</ErrorCode><Message>who is that</Message></Error></Response></Autodiscover>")
     })),
     fails("portal", 1, (Reason::ProtocolViolation, "auth"), &["no Autodiscover"], &[ROOT], AT_ROOT, |asked, _| signed_in(asked, || status(200, ""))),
-    fails("huge", 1, (Reason::ProtocolViolation, "auth"), &["more than"], &[ROOT], AT_ROOT, |asked, _| signed_in(asked, || Reply::Endless("<a>01234567890123456789012345678901234567890123456789</a>"))),
-    fails("huge-unsigned", 4, (Reason::ProtocolViolation, "autodiscover_host"), &["more than"], &[], AT_HOST, |_, _| Reply::Endless("<a>01234567890123456789012345678901234567890123456789</a>")),
+    fails("huge", 1, (Reason::ProtocolViolation, "auth"), &["more than"], &[ROOT], AT_ROOT, |asked, _| signed_in(asked, || Reply::Endless(PIECE))),
+    fails("huge-unsigned", 4, (Reason::ProtocolViolation, "autodiscover_host"), &["more than"], &[], AT_HOST, |_, _| Reply::Endless(PIECE)),
     fails("drift", 1, (Reason::EndpointNotFound, ""), &["https://drift.lab.test/autodiscover/autodiscover.xml tells", "configured https://mail.drift.lab.test/EWS/Exchange.asmx, found https://elsewhere.test/EWS/Exchange.asmx"],
         &[ROOT], AT_ROOT, |asked, _| signed_in(asked, || settings_at("https://elsewhere.test/EWS/Exchange.asmx"))),
 ];

@@ -6,7 +6,7 @@ use mailprobe_tests::{
     Asked, Ca, Flaw, Metrics, NameServer, PASSWORD, Record, Reply, Scene, WebScript, loopback, secs,
 };
 
-use super::answers::{settings_at, signed_in, status};
+use super::answers::{PIECE, settings_at, signed_in, status};
 use crate::cases::good;
 
 /// Hosts below `lab.test`, all on one server.
@@ -100,7 +100,7 @@ fn each_mailbox_is_followed_to_where_it_is_served() {
         // The domain itself is not there.
         scene.mailbox(user, "hq", &format!("{user}@lab.test"));
         scene.check(&format!(
-            "login: {{ name: {user}, mailbox: {user}, protocols: [ews], every: 1s, timeout: 1s }}"
+            "login: {{ name: {user}, mailbox: {user}, protocols: [ews], every: 2s, timeout: 2s }}"
         ));
     }
     let probe = scene.start();
@@ -229,9 +229,7 @@ fn after_every_bad_answer_the_next_search_is_well() {
         ("server_timeout", |_| Reply::Stall),
         ("connection_dropped", |_| Reply::Bytes(Vec::new())),
         ("protocol_violation", |_| Reply::Bytes(b"* OK IMAP4rev1 ready\r\n".to_vec())),
-        ("protocol_violation", |_| {
-            Reply::Endless("<a>01234567890123456789012345678901234567890123456789</a>")
-        }),
+        ("protocol_violation", |_| Reply::Endless(PIECE)),
         ("endpoint_not_found", |asked| {
             status(302, &format!("location: https://autodiscover.lab.test{}", asked.path))
         }),
@@ -245,7 +243,7 @@ fn after_every_bad_answer_the_next_search_is_well() {
     let mut scene = Scene::new();
     site.mail_service(&mut scene, "hq");
     scene.mailbox("alice", "hq", "alice@lab.test");
-    scene.check("autodiscover: { name: find, mailbox: alice, every: 1s, timeout: 1s }");
+    scene.check("autodiscover: { name: find, mailbox: alice, every: 3s, timeout: 3s }");
     let probe = scene.start();
     let well = |metrics: &Metrics| success(metrics, "find") == Some(1.0);
     probe.wait_until("it is well", secs(20), well);

@@ -56,7 +56,11 @@ impl Make {
         if !self.check_url(path, text, &["https", "http"]) {
             return None;
         }
-        Endpoint::of_url(text)
+        let endpoint = Endpoint::of_url(text);
+        if endpoint.is_none() {
+            self.refuse_value(path, text, "a URL whose path is written in ASCII (%20 for a space)");
+        }
+        endpoint
     }
 
     /// `http://[user@]host:port`, or a map with credentials.

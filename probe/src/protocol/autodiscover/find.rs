@@ -16,7 +16,8 @@ use crate::protocol::web::{self, Web};
 
 const PATH: &str = "/autodiscover/autodiscover.xml";
 /// Where Exchange Online answers.
-const MICROSOFT: &[&str] = &["outlook.com", "office365.com", "office365.us", "office.com"];
+const MICROSOFT: &[&str] =
+    &["outlook.com", "office365.com", "office365.us", "office.com", "partner.outlook.cn"];
 /// A candidate that hangs takes no more than this of the others' time: all four fit into a run of 30 s.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// Of what all candidates said: a fault keeps little more.
@@ -149,8 +150,12 @@ impl Find<'_> {
         if let Some(fault) = web::fault_of(answer) {
             return Err(fault);
         }
-        let told = form.read(web, answer).map(Way::Told);
-        told.map_err(|_| Fault::new(Reason::EndpointNotFound, "it asks for no sign-in, and tells nothing"))
+        form.read(web, answer).map(Way::Told).map_err(|fault| match fault.reason {
+            Reason::ProtocolViolation => {
+                Fault::new(Reason::EndpointNotFound, "it asks for no sign-in, and tells nothing")
+            }
+            _ => fault,
+        })
     }
 
     /// SOAP, then JSON, on the host where plain XML is not served.

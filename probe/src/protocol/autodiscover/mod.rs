@@ -193,7 +193,7 @@ impl Autodiscover {
                 Told::Settings(settings) => return Ok(find.completed(settings, &web).await),
                 Told::RedirectUrl(url) => find.at(secure(&url, web.endpoint())?, Step::Connect).await?,
                 Told::RedirectAddress(to) => {
-                    if to.eq_ignore_ascii_case(&address) || !to.contains('@') {
+                    if to.eq_ignore_ascii_case(&address) || !is_address(&to) {
                         let words = format!("{address} is redirected to {to}, which leads nowhere");
                         return Err(Fault::new(Reason::EndpointNotFound, &words));
                     }
@@ -207,6 +207,13 @@ impl Autodiscover {
             format!("more than {MOST_REDIRECTS} redirects, the last to {}", found.web.endpoint().url());
         Err(Fault::new(Reason::EndpointNotFound, &words))
     }
+}
+
+/// Of a domain that can be looked for.
+fn is_address(text: &str) -> bool {
+    let name =
+        |domain: &str| domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    text.rsplit_once('@').is_some_and(|(_, domain)| !domain.is_empty() && name(domain))
 }
 
 /// Where a redirect leads: https only.
