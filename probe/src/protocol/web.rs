@@ -117,6 +117,13 @@ impl Web {
         self.admitted = true;
     }
 
+    /// Of a sign-in within a kept session.
+    fn tell_gate(&self, fault: &Fault) {
+        if let Some(key) = self.key() {
+            key.failed(fault);
+        }
+    }
+
     fn key(&self) -> Option<&Key> {
         self.credential.as_ref().filter(|_| self.admitted)?.key.as_ref()
     }
@@ -207,7 +214,10 @@ impl Web {
                     Scheme::Negotiate => self.kerberos(&credential, rec).await,
                     _ => self.negotiate(&credential, &ask, rec).await,
                 };
-                let value = value.map_err(|unanswered| Unanswered { unsent: true, ..unanswered })?;
+                let value = value.map_err(|unanswered| {
+                    self.tell_gate(&unanswered.fault);
+                    Unanswered { unsent: true, ..unanswered }
+                })?;
                 authorize(&mut ask.headers, &value)?;
             }
         }
@@ -242,9 +252,7 @@ impl Web {
             let words = format!("{}; this host's clock is {ahead:.0} s ahead of the server's", fault.said);
             fault.said = Said::new(&words);
         }
-        if let Some(key) = self.key() {
-            key.failed(&fault);
-        }
+        self.tell_gate(&fault);
         Err(fault)
     }
 

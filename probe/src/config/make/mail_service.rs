@@ -79,7 +79,7 @@ impl Make {
         }
         let mut service = MailService {
             name: Arc::clone(name),
-            exchange: exchange(raw, &endpoints),
+            exchange: exchange(raw, endpoints.keys().chain(&discovered).copied()),
             endpoints,
             discovered,
             tls: self.tls(&path.key("tls"), &raw.tls),
@@ -218,16 +218,13 @@ impl Make {
     }
 }
 
-/// Only Exchange speaks these.
-fn exchange(raw: &raw::MailService, endpoints: &BTreeMap<Protocol, Endpoint>) -> Option<Exchange> {
+/// As the preset says; without one, by the protocols that only Exchange speaks.
+fn exchange(raw: &raw::MailService, of: impl IntoIterator<Item = Protocol>) -> Option<Exchange> {
+    let is_spoken = |protocol| matches!(protocol, Protocol::Ews | Protocol::Owa | Protocol::Autodiscover);
     match raw.preset {
         Some(raw::Preset::Microsoft365) => Some(Exchange::Online),
         Some(raw::Preset::Exchange) => Some(Exchange::Server),
-        _ if raw.mapi.is_some() => Some(Exchange::Server),
-        _ => [Protocol::Ews, Protocol::Owa, Protocol::Autodiscover]
-            .iter()
-            .any(|protocol| endpoints.contains_key(protocol))
-            .then_some(Exchange::Server),
+        _ => (raw.mapi.is_some() || of.into_iter().any(is_spoken)).then_some(Exchange::Server),
     }
 }
 
