@@ -414,6 +414,17 @@ pub struct Seat {
     pub protocol: Protocol,
 }
 
+/// What a mailbox holds; `None` where the protocol does not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Messages in the inbox.
+    pub items: Option<u64>,
+    pub bytes: Option<u64>,
+    pub quota: Option<u64>,
+    /// Deleted messages that the server still keeps (Exchange: Recoverable Items).
+    pub recoverable: Option<u64>,
+}
+
 /// What a message of a round trip came to in one view: the books of docs/metrics.md.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Judged {
@@ -499,14 +510,8 @@ pub enum Event {
     Certificate { mail_service: Arc<str>, protocol: Protocol, server: Arc<str>, not_after: i64, issuer: Said },
     /// How many addresses an endpoint has, and how many failed.
     Addresses { mail_service: Arc<str>, protocol: Protocol, found: usize, failing: usize },
-    /// What a mailbox holds, where the protocol tells.
-    Mailbox {
-        mail_service: Arc<str>,
-        mailbox: Arc<str>,
-        items: Option<u64>,
-        bytes: Option<u64>,
-        quota: Option<u64>,
-    },
+    /// What a mailbox holds, as that session saw it; worth showing until then, or (`None`) until it tells otherwise.
+    Mailbox { seat: Seat, role: Role, holdings: Holdings, until: Option<Instant> },
     /// A credential is paused until then, or no more.
     Paused { mailbox: Arc<str>, until: Option<Instant> },
     /// A server asked for rest until then.

@@ -23,11 +23,17 @@ pub fn envelope(body: &str) -> String {
 }
 
 fn folder(class: &str, inner: &str) -> String {
+    folders(1, class, inner)
+}
+
+fn folders(count: usize, class: &str, inner: &str) -> String {
+    let message =
+        format!("<m:GetFolderResponseMessage ResponseClass=\"{class}\">{inner}</m:GetFolderResponseMessage>");
     envelope(&format!(
         "<m:GetFolderResponse xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\" \
-         xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\"><m:ResponseMessages>\
-         <m:GetFolderResponseMessage ResponseClass=\"{class}\">{inner}</m:GetFolderResponseMessage>\
-         </m:ResponseMessages></m:GetFolderResponse>"
+         xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\"><m:ResponseMessages>{}\
+         </m:ResponseMessages></m:GetFolderResponse>",
+        message.repeat(count)
     ))
 }
 
@@ -54,9 +60,10 @@ fn status(status: u16, headers: &str) -> Reply {
     Reply::Whole(status, headers.to_owned(), "<html><body>a page of the server</body></html>".to_owned())
 }
 
-/// An inbox with three messages.
-pub fn good(_: &Asked) -> Reply {
-    Reply::ok(folder(
+/// An inbox with three messages, or whatever folder is asked for.
+pub fn good(asked: &Asked) -> Reply {
+    Reply::ok(folders(
+        asked.body.matches("<t:DistinguishedFolderId ").count(),
         "Success",
         "<m:ResponseCode>NoError</m:ResponseCode><m:Folders><t:Folder><t:FolderId Id=\"a\" ChangeKey=\"b\"/>\
          <t:DisplayName>Inbox</t:DisplayName><t:TotalCount>3</t:TotalCount></t:Folder></m:Folders>",

@@ -94,6 +94,9 @@ fn every_layer_of_failure_has_a_reason() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(metrics.value("mailprobe_check_success", &[("check", "well")]), Some(1.0), "{log}");
+    let well = [("mailbox", "well")];
+    assert_eq!(metrics.value("mailprobe_mailbox_items", &well), Some(3.0));
+    assert_eq!(metrics.value("mailprobe_mailbox_recoverable_items", &well), Some(6.0), "of two folders");
     let secret = STANDARD.encode(format!("echo@lab.test:{PASSWORD}"));
     assert!(!log.contains(&secret) && !log.contains(PASSWORD), "{log}");
     assert!(!log.contains("panicked") && !log.contains("internal_error"), "{log}");

@@ -138,6 +138,7 @@ pub const METRICS: &[Metric] = &[
     m("mailprobe_mailbox_items", Gauge, "Messages in the inbox.", BOX, MAIL, WhenJudged),
     m("mailprobe_mailbox_bytes", Gauge, "Size of the mailbox, where the protocol tells.", BOX, MAIL, WhenJudged),
     m("mailprobe_mailbox_quota_bytes", Gauge, "Allowed size of the mailbox, where the protocol tells.", BOX, MAIL, WhenJudged),
+    m("mailprobe_mailbox_recoverable_items", Gauge, "Deleted messages that the server still keeps (Exchange: Recoverable Items), where the protocol tells.", BOX, MAIL, WhenJudged),
     m("mailprobe_cleanup_failures_total", Counter, "Attempts to delete our own messages that failed.", SEAT_ROLE, TRIP, AtZero),
     m("mailprobe_rival_probe", Gauge, "1 while another probe is at work on this mailbox.", MAILBOX, TRIP, AtZero),
     m("mailprobe_reference_up", Gauge, "Whether the reference target, which is not mail, answers.", &["target"], OWN, WhenJudged),

@@ -54,14 +54,10 @@ impl<E: Errand> Visit<E> {
         }
     }
 
-    fn tell(&self, lane: &Lane, Proof { items, bytes, quota }: Proof) {
-        self.sinks.tell(&Event::Mailbox {
-            mail_service: Arc::clone(&lane.mail_service),
-            mailbox: Arc::clone(&lane.mailbox),
-            items,
-            bytes,
-            quota,
-        });
+    fn tell(&self, lane: &Lane, holdings: Proof) {
+        let until = Some(Instant::now() + lane.interval * 2 + lane.timeout);
+        let seat = self.account.seat(lane.protocol);
+        self.sinks.tell(&Event::Mailbox { seat, role: lane.role, holdings, until });
     }
 
     async fn visit(&self, rec: &Recorder, protocol: Protocol, slot: u32) -> Result<Proof, Fault> {

@@ -21,7 +21,7 @@ use crate::config::plan::Plan;
 use crate::outcome::{Event, Fact, Lane, Report, Seat, Sink};
 
 pub use families::Encoding;
-use numbers::{Backend, BoxNumbers, Certificate, LaneNumbers, Own, SeatNumbers};
+use numbers::{Backend, BoxNumbers, Certificate, LaneNumbers, Own, SeatNumbers, Told};
 use shape::Shape;
 
 /// The type of what [`Metrics::encode`] writes.
@@ -154,8 +154,9 @@ impl Metrics {
 
     fn tell_of_mailboxes(&self, event: &Event) -> bool {
         match event {
-            Event::Mailbox { mailbox, items, bytes, quota, .. } => self.mailbox(mailbox, |numbers| {
-                (numbers.items, numbers.bytes, numbers.quota) = (*items, *bytes, *quota);
+            Event::Mailbox { seat, role, holdings, until } => self.mailbox(&seat.mailbox, |numbers| {
+                let told = Told { holdings: *holdings, at: Instant::now(), until: *until };
+                numbers.told.insert((seat.protocol, *role), told);
             }),
             Event::Paused { mailbox, until } => {
                 self.mailbox(mailbox, |numbers| numbers.paused_until = *until);

@@ -72,13 +72,8 @@ pub trait Session: Send + 'static {
     fn close<'a>(self: Box<Self>, rec: &'a Recorder) -> Fut<'a, ()>;
 }
 
-/// What listing the inbox told; `None` where the protocol does not tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Proof {
-    pub items: Option<u64>,
-    pub bytes: Option<u64>,
-    pub quota: Option<u64>,
-}
+/// What listing the inbox told.
+pub use crate::outcome::Holdings as Proof;
 
 /// How a submission that was not refused ended.
 #[derive(Debug)]

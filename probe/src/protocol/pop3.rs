@@ -340,8 +340,11 @@ impl Session for Pop3 {
         Box::pin(rec.time(Step::List, async move {
             let text = self.command("STAT", Stage::Other).await?;
             let mut numbers = text.split_ascii_whitespace().map(|word| word.parse::<u64>().ok());
-            let proof =
-                Proof { items: numbers.next().flatten(), bytes: numbers.next().flatten(), quota: None };
+            let proof = Proof {
+                items: numbers.next().flatten(),
+                bytes: numbers.next().flatten(),
+                ..Proof::default()
+            };
             if proof.items.is_none() {
                 let words = format!("STAT is answered without a count: {text}");
                 return Err(Fault::new(Reason::ProtocolViolation, &words));

@@ -364,7 +364,7 @@ impl Task {
         }
     }
 
-    fn up(&self, rec: &Recorder) {
+    fn up(&mut self, rec: &Recorder) {
         let (_, facts) = rec.take();
         for fact in facts {
             if let Fact::Greeting(greeting) = fact {
@@ -384,7 +384,10 @@ impl Task {
         self.tell(&Event::SessionEnded { seat: self.seat.clone(), cause, planned: fault.is_none() });
     }
 
-    fn set_state(&self, state: ViewState) {
+    fn set_state(&mut self, state: ViewState) {
+        if matches!(state, ViewState::Down { .. }) && self.total.take().is_some() {
+            self.tell_total();
+        }
         self.tell(&Event::View { seat: self.seat.clone(), state: state.clone() });
         self.state.send_replace(state);
     }

@@ -11,7 +11,7 @@ use crate::catalogue::metric::{DELAY_BUCKETS, DURATION_BUCKETS, ROUNDTRIP_BUCKET
 use crate::catalogue::{Cause, Protocol, Reason, Role, Step};
 use crate::clock;
 use crate::export::standing::{Standing, Taken};
-use crate::outcome::{Judged, Lane, Report, Swept, Verdict, ViewState, Why};
+use crate::outcome::{Holdings, Judged, Lane, Report, Swept, Verdict, ViewState, Why};
 
 /// The longest value of a label in an `*_info` metric, in bytes.
 const INFO: usize = 64;
@@ -269,9 +269,24 @@ pub(super) struct BoxNumbers {
     /// Seconds since 1970.
     pub resting_until: Option<f64>,
     pub rival: Option<bool>,
-    pub items: Option<u64>,
-    pub bytes: Option<u64>,
-    pub quota: Option<u64>,
+    /// By who saw it.
+    pub told: BTreeMap<(Protocol, Role), Told>,
+}
+
+impl BoxNumbers {
+    /// The newest that is still worth showing.
+    pub(super) fn holds(&self, what: impl Fn(&Holdings) -> Option<u64>, now: Instant) -> Option<f64> {
+        let told = self.told.values().filter(|told| told.until.is_none_or(|until| until > now));
+        let newest = told.filter_map(|told| Some((told.at, what(&told.holdings)?))).max();
+        newest.map(|(_, count)| count as f64)
+    }
+}
+
+/// What a session told of a mailbox.
+pub(super) struct Told {
+    pub holdings: Holdings,
+    pub at: Instant,
+    pub until: Option<Instant>,
 }
 
 /// Of a server's certificate.

@@ -14,7 +14,7 @@ use crate::config::lanes::lanes;
 use crate::config::plan::Plan;
 use crate::export::fixture::{SECOND, endpoint, login, plan, roundtrip};
 use crate::outcome::{
-    Event, Fact, Fault, Judged, Lane, Report, Said, Seat, Sink as _, Swept, Verdict, ViewState, Why,
+    Event, Fact, Fault, Holdings, Judged, Lane, Report, Said, Seat, Sink as _, Swept, Verdict, ViewState, Why,
 };
 
 use Protocol::{Imap, Pop3, Smtp};
@@ -358,6 +358,32 @@ async fn what_was_told_of_the_clock_is_gone_when_it_is_not_told_again() {
     assert_eq!(probe.value("clock_skew_seconds", &["mail_service=\"hq\""]), Some(-412.5));
     advance(lane.interval * 2 + lane.timeout + SECOND).await;
     assert_eq!(probe.value("clock_skew_seconds", &["mail_service=\"hq\""]), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_mailbox_holds_is_shown_as_long_as_whoever_saw_it_can_know() {
+    let probe = Probe::trip();
+    let view = probe.view();
+    let seat =
+        |protocol| Seat { mail_service: view.mail_service.clone(), mailbox: view.mailbox.clone(), protocol };
+    let tell = |protocol, role, items, quota, until: Option<Duration>| {
+        let holdings = Holdings { items, quota, ..Holdings::default() };
+        let until = until.map(|time| Instant::now() + time);
+        probe.tell(Event::Mailbox { seat: seat(protocol), role, holdings, until });
+    };
+    let shown = || {
+        let of = &["mailbox=\"bob\""];
+        (probe.value("mailbox_items", of), probe.value("mailbox_quota_bytes", of))
+    };
+    assert_eq!(shown(), (None, None));
+    tell(Imap, Role::Check, Some(3), Some(1000), Some(SECOND * 60));
+    advance(SECOND).await;
+    tell(Imap, Role::View, Some(4), None, None);
+    assert_eq!(shown(), (Some(4.0), Some(1000.0)), "the view does not wipe what it cannot see");
+    advance(SECOND * 61).await;
+    assert_eq!(shown(), (Some(4.0), None), "nobody signs in any more");
+    tell(Imap, Role::View, None, None, None);
+    assert_eq!(shown(), (None, None), "the view is down");
 }
 
 #[tokio::test(start_paused = true)]

@@ -142,8 +142,9 @@ impl Inbox for Ews {
     fn folders<'a>(&'a mut self, rec: &'a Recorder) -> Fut<'a, Vec<Folder>> {
         Box::pin(async move {
             let asked = [Folder::Junk, Folder::Sent, Folder::Drafts, Folder::Trash];
-            let found = self.get_folders(&asked, rec).await?;
-            Ok(found.into_iter().map(|(folder, _)| folder).collect())
+            let found = self.get_folders(&asked.map(distinguished), rec).await?;
+            let is_there = |folder: &Folder| found.iter().any(|(name, _)| *name == distinguished(*folder));
+            Ok(asked.into_iter().filter(is_there).collect())
         })
     }
 

@@ -14,6 +14,7 @@ mod streaming;
 mod sync_folder_items;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 
@@ -27,6 +28,11 @@ use crate::net::{Net, To};
 use crate::outcome::{Fault, Fut, Recorder};
 use inbox::Folders;
 use streaming::Told;
+
+/// Recoverable Items: what was deleted for good and is still kept, by the user's hand and by single item recovery.
+const RECOVERABLE: &[&str] = &["recoverableitemsdeletions", "recoverableitemspurges"];
+/// For what is good to know and no more.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A session: the connection that asks, and a second one on which the server tells.
 pub struct Ews {
@@ -117,7 +123,7 @@ impl SignIn for Ews {
     fn sign_in<'a>(&'a mut self, credential: &'a Credential, rec: &'a Recorder) -> Fut<'a, ()> {
         Box::pin(async move {
             self.web.sign_in_as(credential);
-            self.get_folders(&[Folder::Inbox], rec).await?;
+            self.get_folders(&["inbox"], rec).await?;
             self.web.keep();
             Ok(())
         })
@@ -127,11 +133,15 @@ impl SignIn for Ews {
 impl Session for Ews {
     fn prove<'a>(&'a mut self, rec: &'a Recorder) -> Fut<'a, Proof> {
         Box::pin(rec.time(Step::List, async move {
-            let found = self.get_folders(&[Folder::Inbox], rec).await?;
-            let inbox = found.into_iter().find(|(folder, _)| *folder == Folder::Inbox);
+            let found = self.get_folders(&["inbox"], rec).await?;
+            let inbox = found.first();
             let (_, items) =
-                inbox.ok_or_else(|| Fault::new(Reason::FolderMissing, "the server shows no inbox"))?;
-            Ok(Proof { items, ..Proof::default() })
+                *inbox.ok_or_else(|| Fault::new(Reason::FolderMissing, "the server shows no inbox"))?;
+            // Not every server knows them, and none is worth less for it.
+            let kept = rec.within(PATIENCE, self.get_folders(RECOVERABLE, rec)).await.unwrap_or_default();
+            let recoverable =
+                kept.into_iter().filter_map(|(_, count)| count).reduce(|one, other| one + other);
+            Ok(Proof { items, recoverable, ..Proof::default() })
         }))
     }
 

@@ -12,7 +12,7 @@ use crate::catalogue::{Reason, Role};
 use crate::clock;
 use crate::message::token::{Id, Token};
 use crate::message::tracker::Sighting;
-use crate::outcome::{Event, Fault, Recorder};
+use crate::outcome::{Event, Fault, Holdings, Recorder};
 use crate::protocol::{Folder, Inbox, Item, Looked};
 
 /// Without a new sign of it, a rival is thought to be gone.
@@ -69,15 +69,15 @@ impl Task {
         }
         if ends_look && total.is_some() && total != self.total {
             self.total = total;
-            self.tell(&Event::Mailbox {
-                mail_service: Arc::clone(&self.seat.mail_service),
-                mailbox: Arc::clone(&self.seat.mailbox),
-                items: total,
-                bytes: None,
-                quota: None,
-            });
+            self.tell_total();
         }
         Ok(())
+    }
+
+    /// While it is known: until the session ends.
+    pub(super) fn tell_total(&self) {
+        let holdings = Holdings { items: self.total, ..Holdings::default() };
+        self.tell(&Event::Mailbox { seat: self.seat.clone(), role: Role::View, holdings, until: None });
     }
 
     pub(super) async fn read(

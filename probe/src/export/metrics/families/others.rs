@@ -85,9 +85,10 @@ pub(super) fn mailbox(shape: &Shape, at: usize, family: &mut Family<'_>, Moment 
         }
         "mailprobe_credential_info" => Some(1.0),
         "mailprobe_resting_until_timestamp_seconds" => numbers.resting_until.filter(|until| *until > wall),
-        "mailprobe_mailbox_items" => numbers.items.map(|count| count as f64),
-        "mailprobe_mailbox_bytes" => numbers.bytes.map(|count| count as f64),
-        "mailprobe_mailbox_quota_bytes" => numbers.quota.map(|count| count as f64),
+        "mailprobe_mailbox_items" => numbers.holds(|of| of.items, now),
+        "mailprobe_mailbox_bytes" => numbers.holds(|of| of.bytes, now),
+        "mailprobe_mailbox_quota_bytes" => numbers.holds(|of| of.quota, now),
+        "mailprobe_mailbox_recoverable_items" => numbers.holds(|of| of.recoverable, now),
         "mailprobe_rival_probe" => {
             numbers.rival.or_else(|| row.view.then_some(false)).map(|seen| f64::from(u8::from(seen)))
         }
