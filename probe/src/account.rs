@@ -196,6 +196,7 @@ impl Account {
 
     /// A server that asked for rest gets it.
     pub fn heed(&self, fault: &Fault) {
+        self.tell_pause();
         let Some(rest) = fault.rest else { return };
         self.state().rest = Some(Instant::now() + rest);
         let until = clock::wall() + rest;

@@ -74,6 +74,8 @@ pub fn good(asked: &Asked) -> Reply {
 pub const CASES: &[Case] = &[
     // HTTP's own words
     case("unauthorized", Reason::CredentialsRejected, "401 to the sign-in by Basic", |_| status(401, "www-authenticate: Basic realm=\"x\"")),
+    case("bare-401", Reason::CredentialsRejected, "401 without a challenge to the sign-in by Basic", |_| status(401, "")),
+    case("echo-in-head", Reason::CredentialsRejected, "realm=x, <hidden>", |_| status(401, "www-authenticate: Basic realm=x, error=TlRMTVNTUAADAAAAGAAYAHAAAAA=")),
     case("clock", Reason::CredentialsRejected, "s ahead of the server's", |_| status(401, "www-authenticate: Basic realm=\"x\"\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT")),
     case("other-scheme", Reason::MechanismUnavailable, "the server offers Negotiate NTLM; configured is Basic", |_| status(401, "www-authenticate: Negotiate\r\nwww-authenticate: NTLM")),
     case("forbidden", Reason::BlockedByPolicy, "403 Forbidden", |_| status(403, "")),

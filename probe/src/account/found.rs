@@ -1,6 +1,6 @@
 //! URLs that the configuration leaves out: found by Autodiscover for this mailbox when one is first needed, and kept.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -20,6 +20,11 @@ const AGAIN: Duration = Duration::from_secs(15 * 60);
 /// Of a whole search, redirects included.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// A run waits no longer for a search while it has something that was found before.
+const GRACE: Duration = Duration::from_secs(2);
+/// And for another place than the one that led nowhere.
+const ELSEWHERE: Duration = Duration::from_secs(5);
+
 /// What will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
@@ -31,7 +36,11 @@ enum Wanted {
 
 /// What Autodiscover told of a mailbox; searched for by one at a time.
 #[derive(Default)]
-pub(super) struct Places(Mutex<State>);
+pub(super) struct Places {
+    state: Mutex<State>,
+    /// The newest that was found, however old.
+    newest: std::sync::Mutex<Option<Settings>>,
+}
 
 #[derive(Default)]
 struct State {
@@ -51,8 +60,12 @@ impl State {
 impl Places {
     /// What will do without a search.
     fn at_once(&self, wanted: Wanted) -> Option<Settings> {
-        let state = self.0.try_lock().ok().filter(|_| wanted == Wanted::Kept)?;
+        let state = self.state.try_lock().ok().filter(|_| wanted == Wanted::Kept)?;
         state.fresh()
+    }
+
+    fn newest(&self) -> Option<Settings> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What is kept, or what the search finds. Who waited for another's search takes what that one found.
@@ -62,7 +75,7 @@ impl Places {
         search: impl Future<Output = Result<Settings, Fault>>,
     ) -> Result<Settings, Fault> {
         let asked = Instant::now();
-        let mut state = self.0.lock().await;
+        let mut state = self.state.lock().await;
         if let Some((at, result)) = &state.last
             && *at > asked
         {
@@ -74,7 +87,10 @@ impl Places {
         let mut result = search.await;
         let now = Instant::now();
         match (&result, &mut state.kept) {
-            (Ok(settings), kept) => *kept = Some((settings.clone(), now + KEPT)),
+            (Ok(settings), kept) => {
+                *kept = Some((settings.clone(), now + KEPT));
+                *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(settings.clone());
+            }
             // As Outlook does: mail goes on while Autodiscover is down. A refusal is everybody's.
             (Err(fault), Some((settings, until)))
                 if wanted == Wanted::Kept && fault.cause() != Cause::Authentication =>
@@ -103,7 +119,8 @@ impl Account {
             result => return result,
         };
         let (steps, facts) = rec.take();
-        let fault = match self.find(protocol, Wanted::Anew, turn, rec).await {
+        let anew = rec.within(ELSEWHERE, self.find(protocol, Wanted::Anew, turn, rec));
+        let fault = match anew.await {
             Ok(other) if other != place => return self.session(protocol, Some(&other), turn, rec).await,
             Ok(_) => fault,
             Err(refused) if refused.cause() == Cause::Authentication => return Err(refused),
@@ -128,9 +145,13 @@ impl Account {
         let account = Arc::clone(self);
         // It goes on when the run that began it is over, so that the next one finds it done.
         let search = tokio::spawn(async move { account.places.get(wanted, account.search(turn)).await });
+        let before = self.places.newest().filter(|_| wanted == Wanted::Kept);
         let found = rec.time(Step::Autodiscover, async {
-            let ended = search.await;
-            ended.unwrap_or_else(|_| Err(Fault::new(Reason::InternalError, "the search broke off")))
+            tokio::select! {
+                ended = search => ended
+                    .unwrap_or_else(|_| Err(Fault::new(Reason::InternalError, "the search broke off"))),
+                Some(before) = late(before) => Ok(before),
+            }
         });
         let settings = found.await.map_err(|fault| {
             let at = fault.step.map_or_else(String::new, |step| format!(" at {}", step.name()));
@@ -151,6 +172,12 @@ impl Account {
         });
         found.await
     }
+}
+
+/// As Outlook does: who has a URL does not wait for Autodiscover.
+async fn late(before: Option<Settings>) -> Option<Settings> {
+    tokio::time::sleep(GRACE).await;
+    before
 }
 
 /// The answer of a place that the mailbox has left.

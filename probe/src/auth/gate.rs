@@ -1,9 +1,10 @@
 //! One gate per credential: sign-in is single-flight until it has succeeded, refusals pause.
 //!
 //! The rules, so that no account is locked by the probe:
-//! - Until a credential has been accepted once, since the start or since its secret changed, one sign-in goes at a
-//!   time over all protocols, and the first refusal pauses the credential. One that is not answered for
-//!   three seconds does not hold up the other protocols: one of them goes beside it, and no more.
+//! - One sign-in goes at a time over all protocols: a password that was changed is refused once and not by each of them at
+//!   once. One that is not answered for three seconds does not hold up the others: one goes beside it, and, once
+//!   the credential is proven, whatever hung the last time waits for nobody and is waited for by nobody.
+//! - Until a credential has been accepted once, since the start or since its secret changed, the first refusal pauses it.
 //! - After that, a refusal holds what was refused for one slot, and the second one pauses. If another protocol was
 //!   accepted since, only the refused protocol is held and paused, else the whole credential.
 //! - A sign-in that was begun and never answered may have been a refusal: until the credential is proven such attempts
@@ -50,6 +51,8 @@ struct State {
 #[derive(Default)]
 struct Door {
     refusals: u8,
+    /// The last attempt was not answered.
+    hung: bool,
     accepted: Option<Instant>,
     until: Option<(Instant, Fault)>,
     /// After an attempt without an answer: until when there is no other, and what came of it.
@@ -68,7 +71,7 @@ pub struct Pass {
     rec: Recorder,
 }
 
-/// Held while an unproven credential is tried; by its end the next one may.
+/// Held while the credential is tried; by its end the next one may.
 enum Hold {
     Turn(OwnedMutexGuard<()>),
     Relief(OwnedMutexGuard<()>),
@@ -109,36 +112,36 @@ impl Gate {
         Ok(Pass { gate: Arc::clone(self), protocol, slot, answered: false, rec: rec.clone(), turn })
     }
 
-    /// Nothing, where the credential is proven.
+    /// One attempt goes at a time. Nothing, where nobody's turn is worth waiting for.
     async fn take_turn(&self, protocol: Protocol) -> Result<Option<Hold>, Fault> {
+        let desperate = Instant::now() + PATIENCE * 2;
         let mut turn = std::pin::pin!(Arc::clone(&self.turn).lock_owned());
         loop {
             let ended = self.ended.notified();
-            let overdue = {
+            let (proven, overdue) = {
                 let state = self.state();
                 state.open(protocol)?;
-                if state.proven {
+                // It hung before, and would hold up the others; what hangs is not refused.
+                if state.proven && state.protocols.get(&protocol).is_some_and(|door| door.hung) {
                     return Ok(None);
                 }
-                // Another attempt by the protocol that hangs would hang too.
-                state.holder.filter(|(of, _)| *of != protocol).map(|(_, since)| since + PATIENCE)
+                // Until it is proven: another attempt by the protocol that hangs would hang too.
+                let beside = state.holder.filter(|(of, _)| state.proven || *of != protocol);
+                (state.proven, beside.map(|(_, since)| since + PATIENCE))
             };
             let hold = tokio::select! {
                 biased;
-                turn = &mut turn => Hold::Turn(turn),
+                turn = &mut turn => Some(Hold::Turn(turn)),
                 () = ended => continue,
-                relief = self.relieved(overdue) => Hold::Relief(relief),
+                relief = self.relieved(overdue) => Some(Hold::Relief(relief)),
+                () = tokio::time::sleep_until(desperate), if proven => None,
             };
             let mut state = self.state();
             state.open(protocol)?;
-            // Who waited while another proved the credential needs no turn any more.
-            if state.proven {
-                return Ok(None);
-            }
-            if matches!(hold, Hold::Turn(_)) {
+            if matches!(hold, Some(Hold::Turn(_))) {
                 state.holder = Some((protocol, Instant::now()));
             }
-            return Ok(Some(hold));
+            return Ok(hold);
         }
     }
 
@@ -194,6 +197,7 @@ impl Gate {
 
     fn unanswered(&self, protocol: Protocol, fault: &Fault, slot: Duration) {
         let mut state = self.state();
+        state.protocols.entry(protocol).or_default().hung = true;
         if state.proven {
             return;
         }
@@ -215,6 +219,7 @@ impl Gate {
         let door = state.protocols.entry(protocol).or_default();
         door.refusals = door.refusals.saturating_add(1);
         door.accepted = None;
+        door.hung = false;
         let many = if alone { door.refusals } else { all };
         let hold = if !proven || many >= 2 { self.pause } else { slot.min(self.pause) };
         let until = Some((now + hold, fault.clone()));
@@ -222,6 +227,7 @@ impl Gate {
             door.until = until;
         } else {
             state.until = until;
+            state.proven = false;
         }
     }
 }
@@ -304,11 +310,8 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if !self.answered {
-            if self.rec.meant() == Some(Reason::SignInUnavailable) {
-                // What a KDC was asked it answers whoever asks next.
-                return;
-            }
+        // What a KDC was asked it answers whoever asks next.
+        if !self.answered && self.rec.meant() != Some(Reason::SignInUnavailable) {
             let fault = Fault::new(Reason::ServerTimeout, "the sign-in was not answered").at(Step::Auth);
             self.gate.unanswered(self.protocol, &fault, self.slot);
         }
@@ -338,191 +341,4 @@ pub fn is_refusal(reason: Reason) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PAUSE: Duration = Duration::from_secs(35 * 60);
-    const SLOT: Duration = Duration::from_secs(60);
-
-    fn refusal() -> Fault {
-        Fault::new(Reason::CredentialsRejected, "535 no")
-    }
-
-    async fn attempt(gate: &Arc<Gate>, protocol: Protocol, well: bool) -> Result<(), Reason> {
-        let secret = Secret::new("pw-of-the-test");
-        let pass =
-            gate.enter(protocol, &secret, SLOT, &Recorder::default()).await.map_err(|fault| fault.reason)?;
-        if well {
-            pass.accepted()
-        } else {
-            pass.failed(&refusal())
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn a_kept_session_that_is_refused_stops_the_others_and_a_new_secret_is_not_blamed() {
-        let gate = Gate::new(PAUSE);
-        let (old, new) = (Secret::new("pw-that-was"), Secret::new("pw-that-is"));
-        gate.learn(&old);
-        let keys = [Protocol::Ews, Protocol::Ews].map(|of| gate.key(of, &old, SLOT));
-        assert!(keys.iter().all(|key| key.check().is_ok()));
-        keys[0].failed(&refusal());
-        let paused = |key: &Key| key.check().map_err(|fault| fault.reason);
-        assert_eq!(paused(&keys[1]), Err(Reason::CredentialPaused));
-        gate.learn(&new);
-        keys[1].failed(&refusal());
-        assert_eq!(gate.paused_whole(), None, "the refusal was of the old one");
-        assert_eq!(paused(&gate.key(Protocol::Ews, &new, SLOT)), Ok(()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_first_refusal_pauses_all_protocols_for_the_whole_pause() {
-        let gate = Gate::new(PAUSE);
-        attempt(&gate, Protocol::Imap, false).await.unwrap();
-        for protocol in [Protocol::Imap, Protocol::Smtp] {
-            assert_eq!(attempt(&gate, protocol, true).await, Err(Reason::CredentialPaused));
-        }
-        tokio::time::advance(PAUSE - Duration::from_secs(1)).await;
-        assert_eq!(attempt(&gate, Protocol::Smtp, true).await, Err(Reason::CredentialPaused));
-        tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(attempt(&gate, Protocol::Smtp, true).await, Ok(()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_proven_credential_is_tried_twice_a_slot_apart() {
-        let gate = Gate::new(PAUSE);
-        attempt(&gate, Protocol::Imap, true).await.unwrap();
-        tokio::time::advance(SLOT * 3).await;
-        let mut refused = 0;
-        for _ in 0..200 {
-            for protocol in [Protocol::Imap, Protocol::Smtp, Protocol::Pop3] {
-                refused += u32::from(attempt(&gate, protocol, false).await.is_ok());
-            }
-            tokio::time::advance(Duration::from_secs(10)).await;
-        }
-        assert_eq!(refused, 2, "in {} s", 200 * 10);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_protocol_that_is_refused_while_others_are_accepted_is_paused_alone() {
-        let gate = Gate::new(PAUSE);
-        let mut refused = 0;
-        for _ in 0..30 {
-            assert_eq!(attempt(&gate, Protocol::Imap, true).await, Ok(()));
-            refused += u32::from(attempt(&gate, Protocol::Pop3, false).await.is_ok());
-            assert_eq!(attempt(&gate, Protocol::Smtp, true).await, Ok(()));
-            tokio::time::advance(SLOT).await;
-        }
-        assert_eq!(refused, 2, "in half an hour");
-        assert!(gate.paused(Protocol::Pop3).is_some() && gate.paused(Protocol::Imap).is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_changed_secret_ends_the_pause_and_what_is_no_refusal_begins_none() {
-        let gate = Gate::new(PAUSE);
-        attempt(&gate, Protocol::Imap, false).await.unwrap();
-        let pass = gate
-            .enter(Protocol::Imap, &Secret::new("another one"), SLOT, &Recorder::default())
-            .await
-            .unwrap();
-        for reason in [
-            Reason::SignInUnavailable,
-            Reason::MechanismUnavailable,
-            Reason::ChannelBindingMismatch,
-            Reason::BlockedByPolicy,
-            Reason::ServerTimeout,
-        ] {
-            assert!(!is_refusal(reason), "{}", reason.name());
-        }
-        pass.failed(&Fault::new(Reason::SignInUnavailable, "454"));
-        assert!(gate.paused(Protocol::Imap).is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_never_answered_is_tried_ever_more_rarely_until_it_is_proven() {
-        let gate = Gate::new(PAUSE);
-        let secret = Secret::new("pw-of-the-test");
-        let mut tried = 0;
-        for _ in 0..35 {
-            match gate.enter(Protocol::Imap, &secret, SLOT, &Recorder::default()).await {
-                Ok(pass) => {
-                    tried += 1;
-                    drop(pass);
-                }
-                Err(fault) => assert_eq!(fault.reason, Reason::ServerTimeout, "it is not called paused"),
-            }
-            tokio::time::advance(SLOT).await;
-        }
-        assert!(tried <= 7, "{tried} in 35 minutes");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn until_it_is_proven_one_goes_at_a_time() {
-        let gate = Gate::new(PAUSE);
-        let secret = Secret::new("pw-of-the-test");
-        let first = gate.enter(Protocol::Imap, &secret, SLOT, &Recorder::default()).await.unwrap();
-        let waiting = tokio::spawn({
-            let (gate, secret) = (Arc::clone(&gate), secret.clone());
-            async move {
-                gate.enter(Protocol::Smtp, &secret, SLOT, &Recorder::default())
-                    .await
-                    .map(|_| ())
-                    .map_err(|fault| fault.reason)
-            }
-        });
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        first.failed(&refusal());
-        assert_eq!(waiting.await.unwrap(), Err(Reason::CredentialPaused), "it never tried");
-    }
-
-    /// A sign-in that waits for its turn: what becomes of it, and when.
-    fn waiting(
-        gate: &Arc<Gate>,
-        protocol: Protocol,
-    ) -> tokio::task::JoinHandle<(Result<Pass, Reason>, Duration)> {
-        let gate = Arc::clone(gate);
-        tokio::spawn(async move {
-            let began = Instant::now();
-            let pass = gate.enter(protocol, &Secret::new("pw-of-the-test"), SLOT, &Recorder::default()).await;
-            (pass.map_err(|fault| fault.reason), began.elapsed())
-        })
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_protocol_that_hangs_does_not_hold_up_the_others() {
-        let gate = Gate::new(PAUSE);
-        let (hangs, _) = waiting(&gate, Protocol::Ews).await.unwrap();
-        let (again, imap) = (waiting(&gate, Protocol::Ews), waiting(&gate, Protocol::Imap));
-        let (imap, took) = imap.await.unwrap();
-        assert_eq!(took, PATIENCE);
-        let smtp = waiting(&gate, Protocol::Smtp);
-        imap.unwrap().accepted();
-        let (smtp, took) = smtp.await.unwrap();
-        assert!(smtp.is_ok() && took < PATIENCE, "it is proven: nobody waits any more");
-        assert!(again.await.unwrap().0.is_ok());
-        drop(hangs);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn beside_one_that_hangs_one_is_refused_at_most() {
-        let gate = Gate::new(PAUSE);
-        let hangs = waiting(&gate, Protocol::Ews).await.unwrap().0.unwrap();
-        let others = [Protocol::Imap, Protocol::Smtp, Protocol::Pop3].map(|of| waiting(&gate, of));
-        tokio::time::sleep(PATIENCE * 5).await;
-        let (mut tried, mut paused) = (0, 0);
-        for other in &others {
-            tried += u32::from(other.is_finished());
-        }
-        assert_eq!(tried, 1, "one beside it, and no more");
-        for other in others {
-            match other.await.unwrap().0 {
-                Ok(pass) => pass.failed(&refusal()),
-                Err(reason) => paused += u32::from(reason == Reason::CredentialPaused),
-            }
-        }
-        assert_eq!(paused, 2, "they never tried, and did not wait for the one that hangs");
-        drop(hangs);
-    }
-}
+mod tests;

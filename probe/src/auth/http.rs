@@ -76,6 +76,23 @@ pub fn token(headers: &HeaderMap, scheme: Scheme) -> Option<Vec<u8>> {
     (!ours.rest.is_empty()).then(|| STANDARD.decode(&ours.rest).ok())?
 }
 
+/// What a 401 means to a request that carried a proof: without any challenge it is of the proof.
+pub fn denied(headers: &HeaderMap, scheme: Scheme, credential: &Credential) -> Fault {
+    if challenges(headers).is_empty() {
+        let words = format!("401 without a challenge to the sign-in by {}", scheme.name());
+        return Fault::new(credential.refusal(), &words).coded("401");
+    }
+    refused(headers, scheme, credential)
+}
+
+/// An echoed answer to NTLM's challenge, from which the password can be guessed offline, is hidden; so is an echoed token of
+/// Kerberos, by the OID of SPNEGO. There is a new one for each request: more than the scrubber could remember.
+pub fn without_tokens(text: &str) -> String {
+    let is_token = |word: &str| ["TlRMTVNTUAAD", "KwYBBQUC"].iter().any(|sign| word.contains(sign));
+    let shown = text.split_whitespace().map(|word| if is_token(word) { secret::HIDDEN } else { word });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
 /// What a 401 means.
 pub fn refused(headers: &HeaderMap, scheme: Scheme, credential: &Credential) -> Fault {
     let offered = challenges(headers);
@@ -84,7 +101,7 @@ pub fn refused(headers: &HeaderMap, scheme: Scheme, credential: &Credential) -> 
     };
     let diagnostics = headers.get("x-ms-diagnostics").map(|value| Said::bytes(value.as_bytes()).to_string());
     let told = format!("{} {}", ours.rest, diagnostics.unwrap_or_default());
-    let told = told.trim();
+    let told = &*without_tokens(&told);
     let reason = reason(told).unwrap_or_else(|| credential.refusal());
     let words = match told {
         "" => format!("401 to the sign-in by {}", scheme.name()),

@@ -24,7 +24,7 @@ impl Errand for Autodiscover {
     }
 }
 
-/// What is configured and found is the same place; what only one of them names is no drift.
+/// What is configured and found is the same place; what only Autodiscover names is no drift.
 fn compare(settings: &Settings, mail_service: &MailService) -> Result<(), Fault> {
     let mut drift = Vec::new();
     for (protocol, kind) in [(Protocol::Ews, Url::Ews), (Protocol::Owa, Url::Owa)] {
@@ -36,6 +36,12 @@ fn compare(settings: &Settings, mail_service: &MailService) -> Result<(), Fault>
         if !Endpoint::of_url(found).is_some_and(|found| is_same(configured, &found)) {
             drift.push(format!("{}: configured {}, found {found}", kind.name(), configured.url()));
         }
+    }
+    // What clients cannot find they do not use, whatever is configured here.
+    let unfound =
+        mail_service.endpoints.get(&Protocol::Ews).filter(|_| !settings.urls.contains_key(&Url::Ews));
+    if let Some(configured) = unfound.filter(|_| !settings.urls.is_empty()) {
+        drift.push(format!("ews: configured {}, found none", configured.url()));
     }
     if settings.urls.is_empty() {
         drift.push("no URL at all".to_owned());

@@ -105,7 +105,6 @@ pub struct MailService {
     pub fingerprint: u64,
 }
 
-/// Where one protocol of a mail service is spoken.
 /// A sort of Exchange, whose administrators have a shell of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exchange {
@@ -113,6 +112,7 @@ pub enum Exchange {
     Online,
 }
 
+/// Where one protocol of a mail service is spoken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// A name or an address literal, without brackets.

@@ -1,13 +1,15 @@
 //! Whether what answers at a URL is well, without signing in: the page that balancers ask for (Exchange has one in each
 //! virtual directory), and where there is none, what the endpoint itself says.
 
+use super::owa;
 use super::web::{USER_AGENT, Web, fault_of, plain};
 use crate::catalogue::{Protocol, Reason, Step};
 use crate::net::http::{Answer, Ask};
 use crate::outcome::{Fact, Fault, Recorder, Said};
 
-/// Virtual directories that people use with a protocol, and whose loss they would call a loss of it.
-const BESIDE: &[(Protocol, &[&str])] = &[(Protocol::Owa, &["ecp"])];
+/// Virtual directories that people use with a protocol, and whose loss they would call a loss of it: the options of the web
+/// mail; what else classic Outlook speaks.
+const BESIDE: &[(Protocol, &[&str])] = &[(Protocol::Owa, &["ecp"]), (Protocol::Ews, &["mapi", "rpc", "oab"])];
 
 /// Asks at the connection's endpoint, which serves that protocol.
 ///
@@ -61,7 +63,8 @@ async fn without_page(
         // It wants a sign-in, another method, or a cookie: it is there.
         401 | 405 | 411 | 415 => Ok(()),
         // The web mail shows a form, or leads to one.
-        200..=399 if protocol == Protocol::Owa => Ok(()),
+        200..=299 if protocol == Protocol::Owa && owa::has_form(&own) => Ok(()),
+        300..=399 if protocol == Protocol::Owa => owa::leads_on(web.endpoint(), own.header("location")),
         200..=299 => Err(Fault::new(Reason::ProtocolViolation, "it asks for no sign-in")),
         _ => fault_of(&own).map_or(Ok(()), Err),
     }
@@ -69,11 +72,12 @@ async fn without_page(
 
 async fn beside_it(web: &mut Web, directory: &str, rec: &Recorder) -> Result<(), Fault> {
     let page = page(web, directory, rec).await?;
-    match fault_of(&page) {
-        Some(fault) if !is_no_page(&page) => {
-            let words = format!("the virtual directory {directory} beside it: {}", fault.said);
-            Err(Fault { said: Said::new(&words), ..fault })
-        }
-        _ => Ok(()),
+    // Another edition does not have it, or does not show the page to everybody.
+    if is_well(&page) || matches!(page.status.as_u16(), 401 | 403 | 404 | 405) {
+        return Ok(());
     }
+    let otherwise = || Fault::new(Reason::ProtocolViolation, &format!("no health: {}", plain(&page.body)));
+    let fault = fault_of(&page).unwrap_or_else(otherwise);
+    let words = format!("the virtual directory {directory} beside it: {}", fault.said);
+    Err(Fault { said: Said::new(&words), ..fault })
 }

@@ -160,7 +160,16 @@ async fn microsoft(net: &Arc<Net>, page: &Endpoint, to: To, rec: &Recorder) -> R
 /// Exchange gives its page to browsers that it knows.
 const BROWSER: &str = concat!("Mozilla/5.0 (compatible; mailprobe/", env!("CARGO_PKG_VERSION"), ")");
 
-fn has_form(answer: &Answer) -> bool {
+/// Whether a redirect leads to the sign-in: on the same host, or at Microsoft's.
+pub(super) fn leads_on(endpoint: &Endpoint, location: &str) -> Result<(), Fault> {
+    if Endpoint::of_url(location).is_some_and(|page| MICROSOFT.contains(&&*page.host)) {
+        return Ok(());
+    }
+    path_on(endpoint, location)?;
+    thrown_out(location).map_or(Ok(()), Err)
+}
+
+pub(super) fn has_form(answer: &Answer) -> bool {
     let page = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
     let asks = ["type=\"password\"", "type='password'", "type=password"];
     page.contains("<form") && asks.iter().any(|field| page.contains(field))

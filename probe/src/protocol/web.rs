@@ -1,6 +1,7 @@
 //! What all protocols over HTTP share: one connection to one address, signed in, with its cookies.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +22,6 @@ use crate::config::plan::{Endpoint, Scheme};
 use crate::net::http::{Answer, Ask, Http, Stream, Unanswered, text};
 use crate::net::{Net, To};
 use crate::outcome::{Fact, Fault, Recorder, Said};
-use crate::secret::HIDDEN;
 
 /// Cookies that are kept, and how large they may be together.
 const MOST_COOKIES: usize = 50;
@@ -59,6 +59,8 @@ pub struct Web {
     admitted: bool,
     tickets: Tickets,
     cookies: BTreeMap<String, String>,
+    /// Seconds that our clock is ahead of the server's, by the newest answer.
+    ahead: f64,
 }
 
 impl Web {
@@ -78,6 +80,7 @@ impl Web {
             admitted: false,
             tickets: Tickets::default(),
             cookies: BTreeMap::new(),
+            ahead: 0.0,
         };
         web.dial(rec).await?;
         Ok(web)
@@ -97,6 +100,7 @@ impl Web {
             admitted: self.admitted,
             tickets: self.tickets.clone(),
             cookies: self.cookies.clone(),
+            ahead: self.ahead,
         }
     }
 
@@ -162,6 +166,10 @@ impl Web {
     pub async fn begin(&mut self, ask: Ask, rec: &Recorder) -> Result<Stream, Unanswered> {
         let mut fresh = false;
         loop {
+            // Before anything is opened.
+            if let Some(key) = self.key().filter(|_| !self.is_open() || !self.rests_on_connection()) {
+                key.check().map_err(|fault| Unanswered { fault, unsent: true })?;
+            }
             if !self.is_open() {
                 fresh = true;
                 self.dial(rec).await.map_err(|fault| Unanswered { fault, unsent: true })?;
@@ -203,9 +211,6 @@ impl Web {
     async fn begin_once(&mut self, mut ask: Ask, rec: &Recorder) -> Result<Stream, Unanswered> {
         self.put_cookies(&mut ask.headers);
         if let Some(credential) = self.credential.clone() {
-            if let Some(key) = self.key().filter(|_| !self.rests_on_connection()) {
-                key.check().map_err(|fault| Unanswered { fault, unsent: true })?;
-            }
             if let Some(value) = credential.authorization() {
                 authorize(&mut ask.headers, &value)?;
             } else if !self.rests_on_connection() {
@@ -222,8 +227,9 @@ impl Web {
             }
         }
         let connection = self.connection.as_mut().ok_or_else(closed)?;
+        let asked = clock::wall();
         let stream = connection.begin(ask).await?;
-        self.learn(&stream.headers, rec);
+        self.learn(&stream.headers, asked, rec);
         // MS-N2HT: whether the connection stays signed in. Of NTLM it is not said.
         self.each |= text(&stream.headers, "persistent-auth").eq_ignore_ascii_case("false")
             && self.scheme() == Some(Scheme::Negotiate);
@@ -241,14 +247,13 @@ impl Web {
             Ok(()) if !refused => return Ok(stream),
             Err(wrong) if !refused => wrong,
             heeded => {
-                let fault = signin::refused(&stream.headers, credential.scheme, credential);
+                let fault = signin::denied(&stream.headers, credential.scheme, credential);
                 heeded.err().filter(|_| fault.reason == credential.refusal()).unwrap_or(fault)
             }
         };
         self.connection = None;
-        if let Some(ahead) = ahead_of(text(&stream.headers, "date"), clock::wall())
-            && ahead.abs() > MOST_SKEW
-        {
+        let ahead = self.ahead;
+        if ahead.abs() > MOST_SKEW {
             let words = format!("{}; this host's clock is {ahead:.0} s ahead of the server's", fault.said);
             fault.said = Said::new(&words);
         }
@@ -320,9 +325,10 @@ impl Web {
     }
 
     /// Cookies (one host, one client: their scope does not matter), support ids, the server's clock.
-    fn learn(&mut self, headers: &HeaderMap, rec: &Recorder) {
+    fn learn(&mut self, headers: &HeaderMap, asked: SystemTime, rec: &Recorder) {
         note_support_ids(headers, rec);
-        if let Some(ahead) = ahead_of(text(headers, "date"), clock::wall()) {
+        if let Some(ahead) = ahead_of(text(headers, "date"), asked..clock::wall()) {
+            self.ahead = ahead;
             rec.note(Fact::Skew(ahead));
         }
         for value in headers.get_all(SET_COOKIE) {
@@ -341,19 +347,19 @@ impl Web {
     }
 }
 
-/// How many seconds `now` is ahead of a `Date` (RFC 9110, section 6.6.1) at least: that is the beginning of a second.
-fn ahead_of(date: &str, now: SystemTime) -> Option<f64> {
+/// How many seconds our clock is ahead of a `Date` (RFC 9110, section 6.6.1) at least: that is the beginning of a second, and
+/// was written at some time between request and answer.
+fn ahead_of(date: &str, between: Range<SystemTime>) -> Option<f64> {
     let date = httpdate::parse_http_date(date).ok()?;
     let since = |from: SystemTime, to: SystemTime| to.duration_since(from).map_or(0.0, |of| of.as_secs_f64());
-    let (ahead, behind) = (since(date, now), since(now, date));
-    Some((ahead - 1.0).max(0.0) - behind)
+    Some((since(date, between.start) - 1.0).max(0.0) - since(between.end, date))
 }
 
 fn note_support_ids(headers: &HeaderMap, rec: &Recorder) {
     for (header, name) in SUPPORT_IDS {
         let value = text(headers, header);
         if !value.is_empty() {
-            rec.note(Fact::SupportId(name, Said::new(value)));
+            rec.note(Fact::SupportId(name, Said::new(&signin::without_tokens(value))));
         }
     }
 }
@@ -382,7 +388,7 @@ pub fn fault_of(answer: &Answer) -> Option<Fault> {
         return None;
     }
     let status = answer.status.as_u16();
-    let location = answer.header("location");
+    let location = signin::without_tokens(answer.header("location"));
     let reason = match status {
         300..=399 | 451 => Reason::MailboxMoved,
         401 => Reason::CredentialsRejected,
@@ -401,8 +407,8 @@ pub fn fault_of(answer: &Answer) -> Option<Fault> {
     let rest = rest_of(answer);
     // Whoever says when to come back is not broken.
     let reason = if status == 503 && rest.is_some() { Reason::Throttled } else { reason };
-    let diagnostics = answer.header("x-ms-diagnostics");
-    let words = [location, diagnostics, &plain(&answer.body)]
+    let diagnostics = signin::without_tokens(answer.header("x-ms-diagnostics"));
+    let words = [location, diagnostics, plain(&answer.body)]
         .into_iter()
         .filter(|words| !words.is_empty())
         .collect::<Vec<_>>()
@@ -438,11 +444,7 @@ pub(super) fn plain(body: &[u8]) -> String {
             _ => {}
         }
     }
-    // An echoed answer to NTLM's challenge, from which the password can be guessed offline; an echoed token of Kerberos, by the
-    // OID of SPNEGO. There is a new one for each request: more than the scrubber could remember.
-    let is_token = |word: &str| ["TlRMTVNTUAAD", "KwYBBQUC"].iter().any(|sign| word.contains(sign));
-    let shown = text.split_whitespace().map(|word| if is_token(word) { HIDDEN } else { word });
-    shown.collect::<Vec<_>>().join(" ")
+    signin::without_tokens(&text)
 }
 
 #[cfg(test)]
@@ -453,12 +455,21 @@ mod tests {
     fn the_clock_is_ahead_by_what_the_server_s_second_leaves_no_doubt_of() {
         let at = |seconds: f64| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(784_111_777.0 + seconds);
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-        let cases = [(0.0, 0.0), (0.9, 0.0), (1.0, 0.0), (3.5, 2.5), (-0.5, -0.5), (-600.0, -600.0)];
-        for (given, expected) in cases {
-            let ahead = ahead_of(date, at(given)).unwrap();
-            assert!((ahead - expected).abs() < 1e-6, "{given}: {ahead}");
+        let cases = [
+            (0.0, 0.1, 0.0),
+            (0.9, 0.9, 0.0),
+            // Written in the last moment of its second, and long on the way.
+            (0.9, 7.0, 0.0),
+            (3.5, 3.6, 2.5),
+            (-0.5, 0.5, 0.0),
+            (-1.0, -0.5, -0.5),
+            (-601.0, -600.0, -600.0),
+        ];
+        for (asked, answered, expected) in cases {
+            let ahead = ahead_of(date, at(asked)..at(answered)).unwrap();
+            assert!((ahead - expected).abs() < 1e-6, "{asked} {answered}: {ahead}");
         }
-        assert_eq!(ahead_of("yesterday", at(0.0)), None);
-        assert_eq!(ahead_of("", at(0.0)), None);
+        assert_eq!(ahead_of("yesterday", at(0.0)..at(0.1)), None);
+        assert_eq!(ahead_of("", at(0.0)..at(0.1)), None);
     }
 }

@@ -111,6 +111,11 @@ impl Script {
             ));
         }
         self.line("}");
+        let switchable = match exchange {
+            Exchange::Server => SWITCHES.to_vec(),
+            Exchange::Online => [SWITCHES, &["SmtpClientAuthenticationDisabled"]].concat(),
+        };
+        self.line(&format!("$switchable = @('{}')", switchable.join("', '")));
         let listed: Vec<_> = boxes.iter().filter(|mailbox| is_looked_up(plan, mailbox)).collect();
         let listed: Vec<_> = listed.iter().map(|mailbox| quoted(&mailbox.name)).collect();
         self.line(&format!("$listed = @({})", listed.join(", ")));
@@ -150,11 +155,16 @@ impl Script {
             self.line(&format!("    # {}", piece.title));
             self.lines("    ", piece.undo);
         }
+        self.line("    # What is found the next time is the administrator's again.");
+        self.line("    Remove-Item -LiteralPath (Join-Path $folder ($name + '.xml'))");
         self.line("    Write-Host \"$id is as it was\"");
         self.line("}");
         self.lines("", pieces::UNDO_ALL);
     }
 }
+
+/// Of `Set-CASMailbox`, everywhere.
+const SWITCHES: &[&str] = &["ImapEnabled", "PopEnabled", "EwsEnabled", "OWAEnabled", "MAPIEnabled"];
 
 /// The switches of `Set-CASMailbox` for the protocols that checks use at this mailbox.
 fn clients(plan: &Plan, mailbox: &Mailbox, exchange: Exchange) -> String {

@@ -51,8 +51,9 @@ pub const PIECES: &[Piece] = &[
         title: "Junk rule",
         only: None,
         save: "$before.Junk = (Get-MailboxJunkEmailConfiguration -Identity $id).Enabled",
-        prepare: "Set-MailboxJunkEmailConfiguration -Identity $id -Enabled $false",
-        undo: "Set-MailboxJunkEmailConfiguration -Identity $id -Enabled $before.Junk",
+        prepare: "try { Set-MailboxJunkEmailConfiguration -Identity $id -Enabled $false }\n\
+                  catch { Write-Warning ($id + ': sign in to Outlook on the web once, then run this again: ' + $_) }",
+        undo: "try { Set-MailboxJunkEmailConfiguration -Identity $id -Enabled $before.Junk } catch { Write-Warning ($id + ': ' + $_) }",
     },
     Piece {
         title: "Inbox rules",
@@ -109,17 +110,20 @@ pub const PIECES: &[Piece] = &[
         save: "$calendar = Get-CalendarProcessing -Identity $id\n\
                $before.Calendar = [string]$calendar.AutomateProcessing\n\
                $before.CalendarExternal = $calendar.ProcessExternalMeetingMessages",
-        prepare: "Set-CalendarProcessing -Identity $id -AutomateProcessing AutoUpdate -ProcessExternalMeetingMessages $true",
-        undo: "Set-CalendarProcessing -Identity $id -AutomateProcessing $before.Calendar -ProcessExternalMeetingMessages $before.CalendarExternal",
+        prepare: "# Rooms and equipment alone can be set, and are not what people have.\n\
+                  if ([string]$box.RecipientTypeDetails -in 'RoomMailbox', 'EquipmentMailbox') {\n    \
+                  Set-CalendarProcessing -Identity $id -AutomateProcessing AutoUpdate -ProcessExternalMeetingMessages $true\n\
+                  }",
+        undo: "if ([string](Get-Mailbox -Identity $id).RecipientTypeDetails -in 'RoomMailbox', 'EquipmentMailbox') {\n    \
+               Set-CalendarProcessing -Identity $id -AutomateProcessing $before.Calendar -ProcessExternalMeetingMessages $before.CalendarExternal\n\
+               }",
     },
     Piece {
         title: "Client protocols",
         only: None,
         save: "$access = Get-CASMailbox -Identity $id\n\
                $before.Clients = @{}\n\
-               foreach ($client in 'ImapEnabled', 'PopEnabled', 'EwsEnabled', 'OWAEnabled', 'MAPIEnabled', 'SmtpClientAuthenticationDisabled') {\n    \
-               if ($access.PSObject.Properties[$client]) { $before.Clients[$client] = $access.$client }\n\
-               }",
+               foreach ($client in $switchable) { $before.Clients[$client] = $access.$client }",
         prepare: "$switches = $clients[$name]\n\
                   if ($switches.Count) { Set-CASMailbox -Identity $id @switches }",
         undo: "$switches = $before.Clients\n\

@@ -107,12 +107,15 @@ impl Teller {
             let began = Instant::now();
             let last = match self.hold().await {
                 Err(fault) if is_unable(&fault) => Some(Mode::Unable),
-                Err(fault) if gate::is_refusal(fault.reason) || fault.rest.is_some() => {
-                    Some(Mode::Over(fault))
-                }
+                Err(fault) if ends(&fault) => Some(Mode::Over(fault)),
                 Err(fault) => {
                     tracing::debug!(%fault, "notifications through ews are interrupted");
-                    self.tell.send_modify(|state| state.subscription = None);
+                    self.tell.send_modify(|state| {
+                        // Where not even that is to be had, nothing is promised.
+                        if state.subscription.take().is_none() {
+                            state.mode = Mode::Opening;
+                        }
+                    });
                     None
                 }
                 Ok(()) => None,
@@ -223,6 +226,11 @@ enum Heard {
     End,
 }
 
+/// Refused, paused, or asked to rest: the whole session's matter.
+fn ends(fault: &Fault) -> bool {
+    gate::is_refusal(fault.reason) || fault.reason == Reason::CredentialPaused || fault.rest.is_some()
+}
+
 /// What an older server, or one that is not Exchange, answers to a request for streaming.
 fn is_unable(fault: &Fault) -> bool {
     matches!(
@@ -297,6 +305,9 @@ fn heard(text: &str) -> Result<Heard, Fault> {
     } else if soap::below(root, "Fault").is_some() {
         let words = format!("instead of notifications: {}", soap::word(root, "faultstring"));
         return Err(Fault::new(Reason::ServerError, &words).coded(soap::word(root, "ResponseCode")));
+    } else {
+        let words = format!("instead of notifications: {}", root.tag_name().name());
+        return Err(Fault::new(Reason::ProtocolViolation, &words));
     }
     let has = |name| soap::below(root, name).is_some();
     if ["NewMailEvent", "CreatedEvent", "MovedEvent"].into_iter().any(has) {
