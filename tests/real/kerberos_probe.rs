@@ -128,15 +128,17 @@ fn everything_goes_round_behind_apache() {
     assert!(!log.contains("pw-bob") && !log.contains("panicked") && !log.contains("Negotiate YI"), "{log}");
 }
 
-/// Once each: the sign-in and the look at the inbox, over one connection where that will do.
+/// Once each: the sign-in, the look at the inbox and that at Recoverable Items, over one connection where that will do.
 #[test]
 fn a_proof_goes_with_each_request_that_needs_one() {
+    const PROVEN: &str = "200 alice@PROBE.TEST yes";
+    const RESTING: &str = "200 alice@PROBE.TEST no";
     const CASES: &[(&str, &[&str])] = &[
         // Nothing is said of the connection: one finds out, and knows from then on.
-        ("each", &["200 alice@PROBE.TEST yes", "401 - no", "200 alice@PROBE.TEST yes"]),
-        ("each-told", &["200 alice@PROBE.TEST yes", "200 alice@PROBE.TEST yes"]),
-        ("bound", &["200 alice@PROBE.TEST yes", "200 alice@PROBE.TEST no"]),
-        ("bound-told", &["200 alice@PROBE.TEST yes", "200 alice@PROBE.TEST no"]),
+        ("each", &[PROVEN, "401 - no", PROVEN, PROVEN]),
+        ("each-told", &[PROVEN, PROVEN, PROVEN]),
+        ("bound", &[PROVEN, RESTING, RESTING]),
+        ("bound-told", &[PROVEN, RESTING, RESTING]),
     ];
     for by_key in [true, false] {
         let mut stage = Stage::new();
