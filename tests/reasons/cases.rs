@@ -11,8 +11,6 @@ use crate::stage::{
 
 /// What the protocols that are built cannot give, and the issue that brings what can.
 pub const NOT_YET: &[(Reason, u32)] = &[
-    // Only HTTP's Date tells the time.
-    (Reason::ClockWrong, 3),
     (Reason::CalendarStale, 4),
     (Reason::CalendarLost, 4),
     (Reason::CalendarShifted, 4),
