@@ -216,6 +216,36 @@ fn a_password_that_changes_under_kept_sessions_is_refused_once() {
     probe.holds_for("nobody asks again", secs(4), |_| service.sandbox().counts().ews.refused <= 1);
 }
 
+/// Five protocols sign in at once, at a server that takes its time to refuse, as those do that fear guessing.
+#[test]
+fn a_password_that_changes_is_refused_twice_at_most_by_all_protocols_together() {
+    let service = Service::start();
+    service.sandbox().set_schemes(&[Scheme::Basic]);
+    let mut scene = Scene::new();
+    lay(&service, &mut scene, "password");
+    scene.check(
+        "login: { name: in, mailbox: alice, protocols: [ews, owa, imap, pop3, smtp], every: 4s, timeout: 4s }",
+    );
+    let probe = scene.start();
+    let all = ["ews", "owa", "imap", "pop3", "smtp"];
+    let are = |metrics: &Metrics, value| all.iter().all(|of| success(metrics, "in", of) == Some(value));
+    probe.wait_until("all are well", secs(20), |metrics| are(metrics, 1.0));
+    for protocol in [Protocol::Ews, Protocol::Owa, Protocol::Imap, Protocol::Pop3, Protocol::Smtp] {
+        service.fault(protocol, Some(Fault::Slow(std::time::Duration::from_millis(400))));
+    }
+    service.sandbox().add_user("alice", "another-password");
+    probe.wait_until("none is", secs(40), |metrics| are(metrics, 0.0));
+    let refused = || {
+        let counts = service.sandbox().counts();
+        [counts.ews, counts.owa, counts.imap, counts.pop3, counts.smtp]
+            .iter()
+            .map(|of| of.refused)
+            .sum::<u64>()
+    };
+    probe.holds_for("nobody asks again", secs(8), |_| refused() <= 2);
+    assert!(refused() >= 1, "{}", probe.log());
+}
+
 /// What stands between holds the notifications back, or breaks them off: messages are seen all the same, and that the
 /// server promised to tell and did not is told.
 #[test]
