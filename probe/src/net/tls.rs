@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 
@@ -133,12 +134,29 @@ fn day(unix: i64) -> String {
     jiff::Timestamp::from_second(unix).map_or_else(|_| unix.to_string(), |at| at.to_string())
 }
 
+/// Where distributions keep all authorities in one file: Debian and Alpine, Fedora, SUSE, others.
+const BUNDLES: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// The bundle alone, where there is one: the folder beside it holds the same again, a file for each, and reading those takes
+/// longer than the first handshake. SSL_CERT_FILE and SSL_CERT_DIR say otherwise.
+fn system_certificates() -> Vec<CertificateDer<'static>> {
+    let is_told = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+    let read = |path: &&str| rustls_native_certs::load_certs_from_paths(Some(Path::new(path)), None).certs;
+    let bundle = BUNDLES.iter().filter(|_| !is_told).map(read).find(|found| !found.is_empty());
+    bundle.unwrap_or_else(|| rustls_native_certs::load_native_certs().certs)
+}
+
 /// The system's roots and the configured ones. The system's are read once: they are 150 certificates.
 fn roots(plan: &Tls) -> Result<Arc<RootCertStore>, String> {
     static SYSTEM: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     let system = SYSTEM.get_or_init(|| {
         let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        store.add_parsable_certificates(system_certificates());
         Arc::new(store)
     });
     let Some(pem) = &plan.ca else { return Ok(Arc::clone(system)) };
