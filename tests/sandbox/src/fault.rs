@@ -17,6 +17,8 @@ pub enum Protocol {
     Autodiscover,
     /// The web mail's forms, as far as its sign-in.
     Owa,
+    /// Calendars: CalDAV with scheduling.
+    Caldav,
 }
 
 /// How many protocols there are.
@@ -24,9 +26,11 @@ pub(crate) const PROTOCOLS: usize = Protocol::ALL.len();
 
 impl Protocol {
     /// All of them, in the order in which tables name them.
-    pub const ALL: [Self; 6] = [Self::Smtp, Self::Imap, Self::Pop3, Self::Ews, Self::Autodiscover, Self::Owa];
+    pub const ALL: [Self; 7] =
+        [Self::Smtp, Self::Imap, Self::Pop3, Self::Ews, Self::Autodiscover, Self::Owa, Self::Caldav];
 
-    /// The protocol's name as text: `smtp`, `imap`, `pop3`, `ews`, `autodiscover`, `owa`.
+    /// The protocol's name as text: `smtp`, `imap`, `pop3`, `ews`, `autodiscover`, `owa`,
+    /// `caldav`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,13 +40,14 @@ impl Protocol {
             Self::Ews => "ews",
             Self::Autodiscover => "autodiscover",
             Self::Owa => "owa",
+            Self::Caldav => "caldav",
         }
     }
 
     /// Whether it is spoken over HTTP, all of which share the HTTPS listener.
     #[must_use]
     pub const fn is_http(self) -> bool {
-        matches!(self, Self::Ews | Self::Autodiscover | Self::Owa)
+        matches!(self, Self::Ews | Self::Autodiscover | Self::Owa | Self::Caldav)
     }
 
     /// The protocol of that name.
@@ -120,8 +125,16 @@ pub enum Fault {
     Bounce,
     /// A disclaimer is put around the text.
     Banner,
-    /// New messages are there, but this protocol does not show them.
+    /// New messages and changes of calendars are there, but this protocol does not show them.
     Stale,
+    /// An organizer's invitations, updates and cancellations never reach those who take part.
+    LoseInvitation,
+    /// Answers to invitations never reach the organizer.
+    LoseAnswer,
+    /// A new entry lies in the calendar twice.
+    DoubleEntry,
+    /// Entries show an hour later than they are.
+    ShiftHour,
     /// IDLE never tells of anything.
     NoPush,
     /// The answer in which the server tells never begins, as behind a proxy that wants all of it first.
@@ -159,12 +172,13 @@ pub struct FaultInfo {
     pub sentence: &'static str,
 }
 
-use Protocol::{Autodiscover, Ews, Imap, Owa, Pop3, Smtp};
-const ANY: &[Protocol] = &[Smtp, Imap, Pop3, Ews, Autodiscover, Owa];
+use Protocol::{Autodiscover, Caldav, Ews, Imap, Owa, Pop3, Smtp};
+const ANY: &[Protocol] = &[Smtp, Imap, Pop3, Ews, Autodiscover, Owa, Caldav];
 const MAIL: &[Protocol] = &[Smtp, Imap, Pop3];
 const SEND: &[Protocol] = &[Smtp, Ews];
-const DEFER: &[Protocol] = &[Smtp, Ews, Autodiscover, Owa];
+const DEFER: &[Protocol] = &[Smtp, Ews, Autodiscover, Owa, Caldav];
 const BOTH: &[Protocol] = &[Imap, Ews];
+const CALENDAR: &[Protocol] = &[Ews, Caldav];
 
 const fn row(
     name: &'static str,
@@ -207,7 +221,12 @@ pub const FAULTS: &[FaultInfo] = &[
     row("refuse-recipient", "", SEND, "recipients are refused with 550 5.1.1, ErrorInvalidRecipients"),
     row("refuse-sender", "", SEND, "senders are refused with 550 5.7.1, ErrorSendAsDenied"),
     row("refuse-message", "", SEND, "messages are refused with 554 5.6.0 after their last byte"),
-    row("mailbox-full", "", SEND, "recipients are refused with 552 5.2.2, ErrorQuotaExceeded"),
+    row(
+        "mailbox-full",
+        "",
+        &[Smtp, Ews, Caldav],
+        "recipients are refused with 552 5.2.2, ErrorQuotaExceeded; entries with 507",
+    ),
     row("lose", "", SEND, "messages are accepted and never delivered"),
     row("lose-every", "count", SEND, "every n-th message is accepted and never delivered"),
     row("delay", "duration", SEND, "messages are delivered that much later"),
@@ -216,7 +235,16 @@ pub const FAULTS: &[FaultInfo] = &[
     row("junk", "", SEND, "messages are delivered into the folder Junk"),
     row("bounce", "", SEND, "messages are accepted, then a notification of failure goes to the sender"),
     row("banner", "", SEND, "a disclaimer is put around the text"),
-    row("stale", "", &[Imap, Pop3, Ews], "new messages are there but are not shown"),
+    row(
+        "stale",
+        "",
+        &[Imap, Pop3, Ews, Caldav],
+        "new messages and changes of calendars are there but are not shown",
+    ),
+    row("lose-invitation", "", CALENDAR, "invitations, updates and cancellations never reach those invited"),
+    row("lose-answer", "", CALENDAR, "answers to invitations never reach the organizer"),
+    row("double-entry", "", CALENDAR, "a new entry lies in the calendar twice"),
+    row("shift-hour", "", CALENDAR, "entries show an hour later than they are"),
     row("no-push", "", BOTH, "IDLE and notifications never tell of anything"),
     row(
         "push-held",
@@ -231,7 +259,7 @@ pub const FAULTS: &[FaultInfo] = &[
     row("flood", "", ANY, "answers never end"),
     row("bad-tag", "", ANY, "answers break the protocol; over HTTP: they are those to another request"),
     row("no-to-select", "", BOTH, "SELECT INBOX is refused, the store is away"),
-    row("no-delete", "", BOTH, "STORE and EXPUNGE are refused, deleting and moving too"),
+    row("no-delete", "", &[Imap, Ews, Caldav], "STORE and EXPUNGE are refused, deleting and moving too"),
     row("unknown-untagged", "", BOTH, "responses, or elements, of unknown kinds come between the answers"),
 ];
 
@@ -302,6 +330,10 @@ impl Fault {
             Self::Bounce,
             Self::Banner,
             Self::Stale,
+            Self::LoseInvitation,
+            Self::LoseAnswer,
+            Self::DoubleEntry,
+            Self::ShiftHour,
             Self::NoPush,
             Self::PushHeld,
             Self::PushCut,
@@ -348,6 +380,10 @@ impl Fault {
             Self::Bounce => "bounce",
             Self::Banner => "banner",
             Self::Stale => "stale",
+            Self::LoseInvitation => "lose-invitation",
+            Self::LoseAnswer => "lose-answer",
+            Self::DoubleEntry => "double-entry",
+            Self::ShiftHour => "shift-hour",
             Self::NoPush => "no-push",
             Self::PushHeld => "push-held",
             Self::PushCut => "push-cut",

@@ -21,6 +21,8 @@
 //! # }
 //! ```
 
+mod calendar;
+mod dav;
 mod door;
 mod ews;
 mod exchange;
@@ -46,12 +48,14 @@ use std::{
     time::Duration,
 };
 
+pub use calendar::Entry;
 pub use door::Listener;
 pub use exchange::{Autodiscover, ExchangeOptions, ExtendedProtection, Redirect, Scheme};
 pub use fault::{FAULTS, Fault, FaultInfo, Protocol, UnknownFault};
 pub use scenario::UnknownScenario;
 pub use shared::{Counts, SessionCounts};
 
+use jiff::Timestamp;
 use shared::Shared;
 
 /// The ports to listen on; 0 takes a free one.
@@ -253,7 +257,11 @@ impl Sandbox {
     }
 
     /// Puts a message into a user's folder at once, as a stranger's mail would get there.
+    /// What is about meetings finds its way into the calendar, if it comes into INBOX.
     pub fn deliver(&self, user: &str, folder: &str, raw: &[u8]) {
+        if store::canonical(folder) == "INBOX" {
+            calendar::schedule::attend(self.shared(), user, raw);
+        }
         self.shared().store.append(user, folder, raw.into(), store::Flags::new(), None);
     }
 
@@ -264,6 +272,36 @@ impl Sandbox {
             folder.messages.clear();
             count
         });
+        self.shared().store.ring();
+        removed
+    }
+
+    /// The entries of a user's calendar, in the order in which they came.
+    #[must_use]
+    pub fn calendar(&self, user: &str) -> Vec<Entry> {
+        let state = self.shared().store.lock();
+        let calendar = state.user(user).map(|user| &user.calendar);
+        calendar.into_iter().flat_map(|calendar| calendar.entries()).filter_map(|e| Entry::of(e)).collect()
+    }
+
+    /// Puts an entry into a user's calendar, as its owner would, and returns its UID.
+    pub fn put_entry(&self, user: &str, subject: &str, start: Timestamp, end: Timestamp) -> String {
+        let uid = http::guid();
+        let object = calendar::plain(&uid, subject, start, end);
+        if let Some(calendar) = self.shared().store.lock().calendar_mut(user) {
+            calendar.add(&calendar::file_name(&uid), object);
+        }
+        self.shared().store.ring();
+        uid
+    }
+
+    /// Removes the entries of a user's calendar and returns how many there were.
+    pub fn remove_entries(&self, user: &str) -> usize {
+        let mut state = self.shared().store.lock();
+        let Some(calendar) = state.calendar_mut(user) else { return 0 };
+        let numbers: Vec<u32> = calendar.entries().map(|entry| entry.number).collect();
+        let removed = numbers.into_iter().filter(|number| calendar.remove(*number).is_some()).count();
+        drop(state);
         self.shared().store.ring();
         removed
     }

@@ -114,7 +114,7 @@ async fn session(
         Protocol::Imap => imap::session(&mut conn).await,
         Protocol::Pop3 => pop3::session(&mut conn).await,
         // Spoken over HTTP, and there are no lines.
-        Protocol::Ews | Protocol::Autodiscover | Protocol::Owa => Ok(()),
+        Protocol::Ews | Protocol::Autodiscover | Protocol::Owa | Protocol::Caldav => Ok(()),
     };
     if ended.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::InvalidData) {
         conn.reply(match protocol {

@@ -227,6 +227,7 @@ fn counts(counts: &Counts) -> Value {
         "ews": session(&counts.ews),
         "autodiscover": session(&counts.autodiscover),
         "owa": session(&counts.owa),
+        "caldav": session(&counts.caldav),
         "accepted": counts.accepted,
         "delivered": counts.delivered,
         "deferred": counts.deferred,

@@ -16,6 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Options,
+    calendar::schedule,
     door::{Door, Listener},
     exchange::Exchange,
     fault::{Fault, PROTOCOLS, Protocol},
@@ -54,6 +55,8 @@ pub struct Counts {
     pub autodiscover: SessionCounts,
     /// By the web mail, counted alike.
     pub owa: SessionCounts,
+    /// By CalDAV, counted alike.
+    pub caldav: SessionCounts,
     /// Messages that were accepted over SMTP and by EWS.
     pub accepted: u64,
     /// Copies of accepted messages that reached a folder.
@@ -75,6 +78,7 @@ impl Counts {
             Protocol::Ews => &mut self.ews,
             Protocol::Autodiscover => &mut self.autodiscover,
             Protocol::Owa => &mut self.owa,
+            Protocol::Caldav => &mut self.caldav,
         }
     }
 }
@@ -298,6 +302,9 @@ impl Shared {
     }
 
     fn put(&self, user: &str, folder: &str, raw: Vec<u8>) {
+        if folder == "INBOX" {
+            schedule::attend(self, user, &raw);
+        }
         let stored = self.store.append(user, folder, raw.into(), Flags::new(), None);
         if stored.is_some() {
             self.count(|counts| counts.delivered += 1);

@@ -8,7 +8,10 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::fault::{PROTOCOLS, Protocol};
+use crate::{
+    calendar::Calendar,
+    fault::{PROTOCOLS, Protocol},
+};
 
 /// The largest message that is taken.
 pub(crate) const MAX_MESSAGE: usize = 10 * 1024 * 1024;
@@ -46,6 +49,7 @@ pub(crate) struct User {
     pub(crate) password: String,
     pub(crate) token: Option<String>,
     pub(crate) folders: BTreeMap<String, Folder>,
+    pub(crate) calendar: Calendar,
 }
 
 pub(crate) struct State {
@@ -55,6 +59,8 @@ pub(crate) struct State {
     validity: u32,
     /// For each protocol the last message it shows, while it is stale.
     horizon: [u64; PROTOCOLS],
+    /// For each protocol the calendars as it shows them, while it is stale.
+    frozen: [Option<BTreeMap<String, Calendar>>; PROTOCOLS],
 }
 
 pub(crate) struct Store {
@@ -76,6 +82,7 @@ impl Store {
             serial: 0,
             validity,
             horizon: [u64::MAX; PROTOCOLS],
+            frozen: Protocol::ALL.map(|_| None),
         };
         Self { state: Mutex::new(state), bell: watch::Sender::new(0) }
     }
@@ -107,10 +114,16 @@ impl Store {
         stored
     }
 
-    /// From now on, or never again, newer messages are hidden from the protocol.
+    /// From now on, or never again, newer messages and changes of calendars are hidden from the protocol.
     pub(crate) fn freeze(&self, protocol: Protocol, frozen: bool) {
         let mut state = self.lock();
         let serial = state.serial;
+        if !frozen {
+            state.frozen[protocol.index()] = None;
+        } else if state.frozen[protocol.index()].is_none() {
+            let calendars = state.users.iter().map(|(key, user)| (key.clone(), user.calendar.clone()));
+            state.frozen[protocol.index()] = Some(calendars.collect());
+        }
         let horizon = &mut state.horizon[protocol.index()];
         *horizon = match (frozen, *horizon) {
             (true, u64::MAX) => serial,
@@ -134,6 +147,7 @@ impl State {
             password: password.to_owned(),
             token: None,
             folders: BTreeMap::new(),
+            calendar: Calendar::default(),
         };
         self.users.insert(key, user);
         for (folder, special) in [
@@ -196,6 +210,19 @@ impl State {
 
     pub(crate) fn folder_mut(&mut self, user: &str, folder: &str) -> Option<&mut Folder> {
         self.user_mut(user)?.folders.get_mut(&canonical(folder))
+    }
+
+    /// A user's calendar as the protocol shows it; nothing for a user who came after it went stale.
+    pub(crate) fn calendar(&self, protocol: Protocol, user: &str) -> Option<&Calendar> {
+        match &self.frozen[protocol.index()] {
+            Some(calendars) => calendars.get(&self.key(user)?),
+            None => self.user(user).map(|user| &user.calendar),
+        }
+    }
+
+    /// A user's calendar as it is.
+    pub(crate) fn calendar_mut(&mut self, user: &str) -> Option<&mut Calendar> {
+        self.user_mut(user).map(|user| &mut user.calendar)
     }
 
     /// Creates a folder; false if it is there already, or too many are.

@@ -21,7 +21,7 @@ use tokio::{
 #[tokio::test]
 async fn exchangelib_does_all_it_can() {
     let world = World::start().await;
-    assert_eq!(world.exchangelib("exchange.py", &[]).await, "ok\n");
+    assert_eq!(world.library("exchange.py", &[]).await, "ok\n");
     let counts = world.sandbox.counts();
     assert!(counts.ews.signed_in > 2 && counts.ews.refused == 2, "{counts:?}");
     let log = world.sandbox.log().join("\n");
@@ -38,7 +38,7 @@ async fn ntlm_is_bound_to_the_channel() {
         (ExtendedProtection::Require, "401"),
     ] {
         world.sandbox.set_extended_protection(protection);
-        assert_eq!(world.exchangelib("ntlm.py", &[]).await, "200 401\n", "{protection:?}");
+        assert_eq!(world.library("ntlm.py", &[]).await, "200 401\n", "{protection:?}");
         assert_eq!(curl(&world, "--ntlm", PASSWORD).await, curl_gets, "{protection:?}");
     }
     assert_eq!(curl(&world, "--basic", PASSWORD).await, "200", "Basic is bound to nothing");

@@ -29,7 +29,7 @@ mod send_item;
 mod subscribe;
 mod sync_folder_hierarchy;
 mod sync_folder_items;
-mod text;
+pub(crate) mod text;
 mod unsubscribe;
 mod update_item;
 

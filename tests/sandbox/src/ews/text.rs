@@ -6,7 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::mime::Part;
 
 /// The time as XML writes it, in whole seconds.
-pub(super) fn time(time: Timestamp) -> String {
+pub(crate) fn time(time: Timestamp) -> String {
     time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
@@ -61,7 +61,7 @@ fn word(inner: &str) -> Option<String> {
 }
 
 /// A header field's value with its encoded words decoded.
-pub(super) fn header(value: &[u8]) -> String {
+pub(crate) fn header(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
     let mut decoded = String::new();
     let mut rest: &str = &text;
@@ -93,7 +93,7 @@ pub(super) fn header(value: &[u8]) -> String {
 }
 
 /// A part's text, its transfer encoding and its charset undone.
-pub(super) fn body(raw: &[u8], part: &Part) -> String {
+pub(crate) fn body(raw: &[u8], part: &Part) -> String {
     let bytes = &raw[part.body.clone()];
     let encoding = part.field("Content-Transfer-Encoding").unwrap_or_default().to_ascii_lowercase();
     let decoded = match encoding.as_slice() {
@@ -114,13 +114,13 @@ pub(super) fn find<'a>(part: &'a Part, subkind: &str) -> Option<&'a Part> {
 }
 
 /// Whether a part is to be saved and not to be shown.
-pub(super) fn has_attachment(part: &Part) -> bool {
+pub(crate) fn has_attachment(part: &Part) -> bool {
     let disposition = part.field("Content-Disposition").unwrap_or_default().to_ascii_lowercase();
     disposition.starts_with(b"attachment") || part.children.iter().any(has_attachment)
 }
 
 /// A header field's value as it may stand in a message: what is not ASCII is encoded.
-pub(super) fn encode(value: &str) -> String {
+pub(crate) fn encode(value: &str) -> String {
     let value = value.replace(['\r', '\n'], " ");
     if value.is_ascii() {
         return value;

@@ -1,6 +1,6 @@
 //! HTTP: connections, what path belongs to which protocol, and the faults that all of them share.
 //!
-//! EWS, Autodiscover and the web mail come over one port. A fault of one of them begins after the
+//! EWS, Autodiscover, the web mail and CalDAV come over one port. A fault of one of them begins after the
 //! request, where the path is known; only that of a certificate is one for all.
 
 mod autodiscover;
@@ -34,7 +34,7 @@ pub(crate) use reply::{Reply, XML};
 use signin::Ntlm;
 
 use crate::{
-    ews,
+    dav, ews,
     fault::{Fault, Protocol},
     listener::{SILENCE, noise},
     sasl::Verdict,
@@ -132,13 +132,15 @@ impl Http {
 
     /// Returns when a fault comes up that ends the connection, by what was asked for last.
     async fn cut(&self) {
-        let [mut ews, mut autodiscover, mut owa] = [Protocol::Ews, Protocol::Autodiscover, Protocol::Owa]
-            .map(|protocol| self.shared.watch(protocol));
+        let [mut ews, mut autodiscover, mut owa, mut caldav] =
+            [Protocol::Ews, Protocol::Autodiscover, Protocol::Owa, Protocol::Caldav]
+                .map(|protocol| self.shared.watch(protocol));
         loop {
             let changed = tokio::select! {
                 changed = ews.changed() => changed,
                 changed = autodiscover.changed() => changed,
                 changed = owa.changed() => changed,
+                changed = caldav.changed() => changed,
             };
             let fault = self.state().latest.and_then(|protocol| self.shared.fault(protocol));
             if changed.is_err() || matches!(fault, Some(Fault::Cut | Fault::Refuse)) {
@@ -168,6 +170,8 @@ impl Http {
 /// The protocol a path belongs to.
 fn protocol(path: &str) -> Option<Protocol> {
     match path.split('/').nth(1)? {
+        "dav" => Some(Protocol::Caldav),
+        ".well-known" if path == "/.well-known/caldav" => Some(Protocol::Caldav),
         "ews" => Some(Protocol::Ews),
         "autodiscover" => Some(Protocol::Autodiscover),
         "owa" => Some(Protocol::Owa),
@@ -196,6 +200,7 @@ async fn handle(http: Arc<Http>, request: Request<Incoming>) -> Result<Response<
         (None, Some(Protocol::Ews)) => ews::answer(&http, &head, &path, body).await?,
         (None, Some(Protocol::Autodiscover)) => autodiscover::answer(&http, &head, &path, &body).await?,
         (None, Some(Protocol::Owa)) => owa::answer(&http, &head, &path, &body).await?,
+        (None, Some(Protocol::Caldav)) => dav::answer(&http, &head, body).await?,
         // What is not spoken yet is there all the same, as far as the sign-in.
         (None, None) if health::is_known(&path) && !head.headers.contains_key("authorization") => http.ask(),
         (None, _) if path == "/" => Reply::redirect(&http.url("/owa/")),
@@ -219,10 +224,10 @@ async fn before(protocol: Option<Protocol>, fault: Option<&Fault>) -> Result<Opt
                 </body></html>\r\n";
             Ok(Some(Reply::new(503, reply::HTML, page).with("Connection", "close")))
         }
-        (Some(Fault::TooManySessions), Some(Protocol::Autodiscover | Protocol::Owa)) => {
+        (Some(Fault::TooManySessions), Some(Protocol::Autodiscover | Protocol::Owa | Protocol::Caldav)) => {
             Ok(Some(Reply::text(503, "There are too many connections.\r\n").with("Connection", "close")))
         }
-        (Some(Fault::Defer), Some(Protocol::Autodiscover | Protocol::Owa)) => {
+        (Some(Fault::Defer), Some(Protocol::Autodiscover | Protocol::Owa | Protocol::Caldav)) => {
             Ok(Some(Reply::text(503, "The server is busy.\r\n").with("Retry-After", RETRY_AFTER)))
         }
         _ => Ok(None),

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
+pub mod dav;
 pub mod talk;
 pub mod web;
 
@@ -49,7 +50,7 @@ impl World {
     }
 
     /// The same with the Python that has exchangelib.
-    pub async fn exchangelib(&self, script: &str, more: &[&str]) -> String {
+    pub async fn library(&self, script: &str, more: &[&str]) -> String {
         self.script(Command::new(environment().join("bin/python")), script, more).await
     }
 

@@ -208,7 +208,7 @@ pub async fn tell(world: &World, protocol: Protocol) -> String {
         Protocol::Smtp => Listener::Submission,
         Protocol::Imap => Listener::Imap,
         Protocol::Pop3 => Listener::Pop3,
-        Protocol::Ews | Protocol::Autodiscover | Protocol::Owa => Listener::Https,
+        Protocol::Ews | Protocol::Autodiscover | Protocol::Owa | Protocol::Caldav => Listener::Https,
     };
     let mut talk = match Talk::connect(world, listener).await {
         Ok(talk) => talk,

@@ -82,6 +82,9 @@ impl Talk {
         ))
         .await?;
         let mut answer = self.head().await?;
+        if answer.status == 204 {
+            return Ok(answer);
+        }
         if answer.header("transfer-encoding") == "chunked" {
             while let Some(chunk) = self.chunk().await? {
                 answer.body += &chunk;
@@ -187,6 +190,7 @@ pub async fn tell(talk: &mut Talk, world: &World, protocol: Protocol) -> Told<()
     match protocol {
         Protocol::Ews => ews(talk, world).await,
         Protocol::Autodiscover => discover(talk).await,
+        Protocol::Caldav => super::dav::tell(talk).await,
         _ => owa(talk).await,
     }
 }
