@@ -71,6 +71,19 @@ fn lines(text: &str) -> String {
     lines.collect()
 }
 
+/// An entry that was thrown away, as a message that carries it.
+pub(crate) fn thrown_away(address: &str, object: &Component) -> Vec<u8> {
+    let event = event::main(object).cloned().unwrap_or_default();
+    format!(
+        "Date: {}\r\nFrom: <{address}>\r\nSubject: {}\r\nMIME-Version: 1.0\r\n\
+         Content-Type: text/calendar; charset=\"utf-8\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}",
+        mangle::date(Timestamp::now()),
+        text::encode(&event.text("SUMMARY").unwrap_or_default()),
+        lines(&object.write())
+    )
+    .into_bytes()
+}
+
 pub(super) fn send(actor: &Actor<'_>, notice: &Notice, raw: &[u8], fault: Option<&Fault>) {
     let shared = actor.shared;
     let host = &shared.options.host;

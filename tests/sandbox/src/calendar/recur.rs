@@ -47,7 +47,7 @@ pub(crate) struct Rule {
     pub(crate) days: Vec<(i8, Weekday)>,
     pub(crate) month_days: Vec<i8>,
     pub(crate) months: Vec<i8>,
-    week_start: Weekday,
+    pub(crate) week_start: Weekday,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! CreateItem: messages that are kept, sent, or both.
 
 use super::{
-    Call, Refusal, Responses, Trouble,
+    Call, Refusal, Responses, Trouble, calendar,
     compose::{self, Draft},
     folders::Tree,
     ids, invalid,
@@ -19,6 +19,8 @@ pub(super) fn answer(call: &Call<'_>) -> Result<String, Trouble> {
         "SendOnly" => (true, false),
         "SendAndSaveCopy" => (true, true),
         "SaveOnly" => (false, true),
+        // Calendar items are not sent themselves.
+        "" if all_are_entries(call) => (false, true),
         "" => {
             let text = "The MessageDisposition attribute is required for messages.".to_owned();
             return Err(Trouble::Fault("ErrorMessageDispositionRequired", text));
@@ -28,6 +30,17 @@ pub(super) fn answer(call: &Call<'_>) -> Result<String, Trouble> {
     let items = call.need("Items")?;
     let mut responses = Responses::new("CreateItem");
     for node in xml::children(items) {
+        if let Some(done) = calendar::respond(call, node, (send, keep)) {
+            responses.put(done, |xml, written| xml.within("m:Items", |xml| xml.raw(&written)));
+            continue;
+        }
+        if node.tag_name().name() == "CalendarItem" {
+            let code = "ErrorSendMeetingInvitationsRequired";
+            let telling = calendar::Telling::read(call, "SendMeetingInvitations", code)?;
+            let done = calendar::create(call, node, &telling);
+            responses.put(done, |xml, written| xml.within("m:Items", |xml| xml.raw(&written)));
+            continue;
+        }
         let made = if matches!(node.tag_name().name(), "Message" | "Item") {
             compose::read(call, node)
         } else {
@@ -50,7 +63,13 @@ pub(super) fn answer(call: &Call<'_>) -> Result<String, Trouble> {
             });
         });
     }
+    call.http.shared.store.ring();
     Ok(responses.finish())
+}
+
+fn all_are_entries(call: &Call<'_>) -> bool {
+    let mut items = xml::child(call.request, "Items").into_iter().flat_map(xml::children);
+    items.all(|node| node.tag_name().name() == "CalendarItem")
 }
 
 /// A message that lies in a folder now.

@@ -9,7 +9,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Refusal, folders::Tree, ids, text::time};
+use super::{
+    Refusal, calendar,
+    folders::{CALENDAR, Tree},
+    ids,
+    text::time,
+};
 use crate::{
     fault::Protocol,
     http::guid,
@@ -135,6 +140,12 @@ impl Subscription {
             if let (true, Some(path)) = (wanted, &folder.path) {
                 for message in state.shown(Protocol::Ews, &self.user, path) {
                     now.insert((folder.id, message.uid), message.flags.clone());
+                }
+            }
+            if wanted && folder.id == CALENDAR {
+                let calendar = state.calendar(Protocol::Ews, &self.user);
+                for entry in calendar.into_iter().flat_map(|calendar| calendar.entries()) {
+                    now.insert((CALENDAR, entry.number), calendar::flags(entry.change));
                 }
             }
         }

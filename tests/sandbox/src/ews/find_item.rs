@@ -6,8 +6,9 @@ use roxmltree::Node;
 
 use super::{
     Call, Refusal, Responses, Trouble,
+    calendar::{self, Found},
     fields::{Fields, Path, Shape},
-    folders::{Folder, Tree},
+    folders::{CALENDAR, Folder, Tree},
     item::Item,
     restriction,
 };
@@ -90,7 +91,7 @@ pub(super) fn answer(call: &Call<'_>) -> Result<String, Trouble> {
             xml.within_with("m:RootFolder", &page.attributes(found.len(), shown.len()).pairs(), |xml| {
                 xml.within("t:Items", |xml| {
                     for item in shown {
-                        item.write(xml, &shape, false);
+                        item.write(xml, call, &state, &shape, false);
                     }
                 });
             });
@@ -99,7 +100,10 @@ pub(super) fn answer(call: &Call<'_>) -> Result<String, Trouble> {
     Ok(responses.finish())
 }
 
-fn find<'a>(call: &'a Call<'_>, state: &'a State, folder: &Folder) -> Result<Vec<Item<'a>>, Refusal> {
+fn find<'a>(call: &'a Call<'_>, state: &'a State, folder: &Folder) -> Result<Vec<Found<'a>>, Refusal> {
+    if folder.id == CALENDAR {
+        return entries(call, state);
+    }
     let Some(path) = &folder.path else { return Ok(Vec::new()) };
     if xml::child(call.request, "QueryString").is_some() {
         return Err(Refusal("ErrorContentIndexingNotEnabled", "The mailbox is not indexed."));
@@ -109,11 +113,39 @@ fn find<'a>(call: &'a Call<'_>, state: &'a State, folder: &Folder) -> Result<Vec
     for message in state.shown(Protocol::Ews, call.user, path) {
         let item = Item::new(message, folder.id, call.user);
         if restriction::matches(restriction, &item)? {
-            found.push(item);
+            found.push(Found::Mail(item));
         }
     }
     // The newest comes first, unless another order is asked for.
     found.reverse();
+    sort(call, &mut found);
+    Ok(found)
+}
+
+/// What lies in the calendar; with a view, what takes place then.
+fn entries<'a>(call: &'a Call<'_>, state: &'a State) -> Result<Vec<Found<'a>>, Refusal> {
+    let view = calendar::view(call.request)?;
+    let restriction = xml::child(call.request, "Restriction");
+    if view.is_some() && (restriction.is_some() || xml::child(call.request, "SortOrder").is_some()) {
+        let text = "A calendar view is neither restricted nor sorted.";
+        return Err(Refusal("ErrorUnsupportedPathForSortGroup", text));
+    }
+    let mut found = Vec::new();
+    for entry in calendar::all(call, state, view.map(|(window, _)| window)) {
+        if restriction::matches(restriction, &entry)? {
+            found.push(Found::Entry(entry));
+        }
+    }
+    if let Some((_, most)) = view {
+        found.truncate(most);
+    } else {
+        sort(call, &mut found);
+    }
+    Ok(found)
+}
+
+/// Puts what was found in the order that is asked for.
+fn sort(call: &Call<'_>, found: &mut [Found<'_>]) {
     let orders: Vec<(Path, bool)> = xml::child(call.request, "SortOrder")
         .into_iter()
         .flat_map(xml::children)
@@ -122,10 +154,9 @@ fn find<'a>(call: &'a Call<'_>, state: &'a State, folder: &Folder) -> Result<Vec
     if !orders.is_empty() {
         found.sort_by(|left, right| compare(&orders, left, right));
     }
-    Ok(found)
 }
 
-fn compare(orders: &[(Path, bool)], left: &Item<'_>, right: &Item<'_>) -> Ordering {
+fn compare(orders: &[(Path, bool)], left: &Found<'_>, right: &Found<'_>) -> Ordering {
     for (path, descending) in orders {
         let (a, b) = (left.value(path).unwrap_or_default(), right.value(path).unwrap_or_default());
         let order = restriction::order(&a, &b);
@@ -136,7 +167,7 @@ fn compare(orders: &[(Path, bool)], left: &Item<'_>, right: &Item<'_>) -> Orderi
     }
     // Times are in whole seconds; within one, numbers tell.
     let newest_first = orders.first().is_some_and(|(_, descending)| *descending);
-    let order = left.message.uid.cmp(&right.message.uid);
+    let order = left.number().cmp(&right.number());
     if newest_first { order.reverse() } else { order }
 }
 

@@ -20,11 +20,13 @@ const STORE_AWAY: Refusal =
 
 const ROOT: u32 = 1;
 const TOP: u32 = 2;
+/// The number of the calendar.
+pub(super) const CALENDAR: u32 = 4;
 
-/// Folders that hold no messages here: number, distinguished name, display name, element, class.
+/// Folders that hold no messages: number, distinguished name, display name, element, class.
 const EMPTY: &[(u32, &str, &str, &str, &str)] = &[
     (3, "outbox", "Outbox", "Folder", "IPF.Note"),
-    (4, "calendar", "Calendar", "CalendarFolder", "IPF.Appointment"),
+    (CALENDAR, "calendar", "Calendar", "CalendarFolder", "IPF.Appointment"),
     (5, "contacts", "Contacts", "ContactsFolder", "IPF.Contact"),
     (6, "tasks", "Tasks", "TasksFolder", "IPF.Task"),
 ];
@@ -104,7 +106,12 @@ impl Tree {
             folders.push(folder);
         }
         for (id, distinguished, display, element, class) in EMPTY {
-            folders.push(Folder { element, class, ..plain(*id, TOP, display, Some(distinguished)) });
+            let total = if *id == CALENDAR {
+                state.calendar(Protocol::Ews, user).map_or(0, |calendar| calendar.entries().count())
+            } else {
+                0
+            };
+            folders.push(Folder { element, class, total, ..plain(*id, TOP, display, Some(distinguished)) });
         }
         for at in 0..folders.len() {
             let id = folders[at].id;
@@ -159,7 +166,7 @@ impl Tree {
         } else {
             match Id::parse(id, call.user)? {
                 Id::Folder(id) => self.get(id),
-                Id::Item { .. } => return Err(ids::MALFORMED),
+                Id::Item { .. } | Id::Occurrence { .. } => return Err(ids::MALFORMED),
             }
         };
         let folder = found.ok_or(FOLDER_NOT_FOUND)?;

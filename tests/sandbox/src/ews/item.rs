@@ -7,6 +7,7 @@ use roxmltree::Node;
 
 use super::{
     Call, Refusal, address,
+    calendar::Meeting,
     fields::{Base, Fields, Key, Path, Shape},
     folders, ids,
     text::{self, time},
@@ -38,6 +39,11 @@ pub(super) fn place(call: &Call<'_>, state: &State, node: Node<'_, '_>) -> Resul
     if node.tag_name().name() != "ItemId" {
         return Err(ids::MALFORMED);
     }
+    place_of(call, state, node)
+}
+
+/// The same, whatever the element is called.
+pub(super) fn place_of(call: &Call<'_>, state: &State, node: Node<'_, '_>) -> Result<Place, Refusal> {
     let id = node
         .attribute("Id")
         .filter(|id| !id.is_empty())
@@ -131,9 +137,16 @@ impl<'a> Item<'a> {
         self.message.flags.contains(flag)
     }
 
-    /// Writes `t:Message` with what the shape wants; `all` tells GetItem from FindItem.
-    pub(super) fn write(&self, xml: &mut Xml, shape: &Shape, all: bool) {
-        xml.within("t:Message", |xml| {
+    /// What it says about a meeting.
+    pub(super) fn meeting(&self) -> Option<Meeting> {
+        Meeting::read(&self.message.raw)
+    }
+
+    /// Writes `t:Message`, or what a mail about a meeting is, with what the shape wants; `all` tells GetItem
+    /// from FindItem.
+    pub(super) fn write(&self, xml: &mut Xml, call: &Call<'_>, state: &State, shape: &Shape, all: bool) {
+        let meeting = self.meeting();
+        xml.within(meeting.as_ref().map_or("t:Message", Meeting::element), |xml| {
             for (name, base, found) in PROPERTIES {
                 let wanted = base.is_some_and(|base| base <= shape.base)
                     || shape.wants(name)
@@ -141,6 +154,9 @@ impl<'a> Item<'a> {
                 if wanted && (*found || all) {
                     self.property(xml, name, shape);
                 }
+            }
+            if let Some(meeting) = &meeting {
+                meeting.write(xml, call, state.calendar(Protocol::Ews, call.user), shape);
             }
         });
     }
@@ -294,7 +310,11 @@ impl<'a> Item<'a> {
 
     fn class(&self) -> &'static str {
         let report = self.part().kind == "multipart" && self.part().subkind == "report";
-        if report { "REPORT.IPM.Note.NDR" } else { "IPM.Note" }
+        match self.meeting() {
+            Some(meeting) => meeting.class(),
+            None if report => "REPORT.IPM.Note.NDR",
+            None => "IPM.Note",
+        }
     }
 
     /// A MAPI property (MS-OXPROPS), as far as one is known of a message.

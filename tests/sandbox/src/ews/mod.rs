@@ -4,6 +4,7 @@
 //! (<https://learn.microsoft.com/exchange/client-developer/web-service-reference/>).
 
 mod address;
+mod calendar;
 mod compose;
 mod convert_id;
 mod create_item;

@@ -8,14 +8,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     Call, Refusal, Responses, Trouble,
+    calendar::{self, Found},
     fields::Shape,
-    folders::Tree,
+    folders::{CALENDAR, Folder, Tree},
     ids::{self, Id},
     item::Item,
 };
 use crate::{
     fault::Protocol,
-    store::{Message, State},
+    store::{Flags, State},
     xml::{self, Xml},
 };
 
@@ -30,8 +31,8 @@ struct Known {
 }
 
 impl Known {
-    fn of(message: &Message) -> Self {
-        let mut others = message.flags.clone();
+    fn of(flags: &Flags) -> Self {
+        let mut others = flags.clone();
         let read = others.remove("\\Seen");
         Self { read, digest: ids::digest(&others) }
     }
@@ -70,11 +71,20 @@ impl SyncState {
     }
 }
 
+/// What has happened to the item of that number.
 enum Change<'a> {
-    Create(&'a Message),
-    Update(&'a Message),
-    Read(&'a Message),
+    Create(u32, Found<'a>),
+    Update(u32, Found<'a>),
+    Read(u32, Item<'a>),
     Delete(u32),
+}
+
+impl Change<'_> {
+    const fn uid(&self) -> u32 {
+        match self {
+            Self::Create(uid, _) | Self::Update(uid, _) | Self::Read(uid, _) | Self::Delete(uid) => *uid,
+        }
+    }
 }
 
 pub(super) fn answer(call: &Call<'_>) -> Result<String, Trouble> {
@@ -92,80 +102,92 @@ pub(super) fn answer(call: &Call<'_>) -> Result<String, Trouble> {
             Some(text) => SyncState::parse(text, folder.id)?,
             None => SyncState { folder: folder.id, items: BTreeMap::new() },
         };
-        Ok(changes(call, &state, folder.path.as_deref(), known, most))
+        Ok(changes(call, &state, folder, known, most))
     });
     responses.put(synced, |xml, (known, changes, whole)| {
         xml.leaf("m:SyncState", &known.text());
         xml.leaf("m:IncludesLastItemInRange", if whole { "true" } else { "false" });
         xml.within("m:Changes", |xml| {
             for change in &changes {
-                write(xml, call.user, known.folder, change, &shape, &ignored);
+                write(xml, call, &state, known.folder, change, &shape, &ignored);
             }
         });
     });
     Ok(responses.finish())
 }
 
+/// What lies in a folder, by numbers.
+fn content<'a>(call: &'a Call<'_>, state: &'a State, folder: &Folder) -> BTreeMap<u32, (Known, Found<'a>)> {
+    if folder.id == CALENDAR {
+        let entries = calendar::all(call, state, None).into_iter();
+        return entries
+            .map(|entry| (entry.spot().number, (Known::of(&entry.flags()), Found::Entry(entry))))
+            .collect();
+    }
+    let path = folder.path.as_deref().into_iter();
+    let messages = path.flat_map(|path| state.shown(Protocol::Ews, call.user, path));
+    messages
+        .map(|message| {
+            let item = Item::new(message, folder.id, call.user);
+            (message.uid, (Known::of(&message.flags), Found::Mail(item)))
+        })
+        .collect()
+}
+
 /// What has changed, so many at most; what the client knows then; and whether that is all.
 fn changes<'a>(
-    call: &Call<'_>,
+    call: &'a Call<'_>,
     state: &'a State,
-    path: Option<&str>,
+    folder: &Folder,
     mut known: SyncState,
     most: usize,
 ) -> (SyncState, Vec<Change<'a>>, bool) {
-    let messages: BTreeMap<u32, &Message> = path
-        .into_iter()
-        .flat_map(|path| state.shown(Protocol::Ews, call.user, path))
-        .map(|message| (message.uid, message))
-        .collect();
-    let gone = known.items.keys().filter(|uid| !messages.contains_key(uid)).map(|uid| Change::Delete(*uid));
+    let content = content(call, state, folder);
+    let nows: BTreeMap<u32, Known> = content.iter().map(|(uid, (now, _))| (*uid, *now)).collect();
+    let gone = known.items.keys().filter(|uid| !content.contains_key(uid)).map(|uid| Change::Delete(*uid));
     let mut changes: Vec<Change<'a>> = gone.collect();
-    for (uid, message) in &messages {
-        let now = Known::of(message);
-        match known.items.get(uid) {
-            None => changes.push(Change::Create(message)),
-            Some(before) if before.digest != now.digest => changes.push(Change::Update(message)),
-            Some(before) if before.read != now.read => changes.push(Change::Read(message)),
-            Some(_) => {}
+    for (uid, (now, found)) in content {
+        match (known.items.get(&uid), found) {
+            (None, found) => changes.push(Change::Create(uid, found)),
+            (Some(before), found) if before.digest != now.digest => changes.push(Change::Update(uid, found)),
+            (Some(before), Found::Mail(item)) if before.read != now.read => {
+                changes.push(Change::Read(uid, item))
+            }
+            _ => {}
         }
     }
     let whole = changes.len() <= most;
     changes.truncate(most);
     for change in &changes {
-        match change {
-            Change::Delete(uid) => {
-                known.items.remove(uid);
-            }
-            Change::Create(message) | Change::Update(message) | Change::Read(message) => {
-                known.items.insert(message.uid, Known::of(message));
-            }
-        }
+        match nows.get(&change.uid()) {
+            None => known.items.remove(&change.uid()),
+            Some(now) => known.items.insert(change.uid(), *now),
+        };
     }
     (known, changes, whole)
 }
 
-fn write(xml: &mut Xml, user: &str, folder: u32, change: &Change<'_>, shape: &Shape, ignored: &[Id]) {
-    let uid = match change {
-        Change::Create(message) | Change::Update(message) | Change::Read(message) => message.uid,
-        Change::Delete(uid) => *uid,
-    };
-    if ignored.contains(&Id::Item { folder, uid }) {
+fn write(
+    xml: &mut Xml,
+    call: &Call<'_>,
+    state: &State,
+    folder: u32,
+    change: &Change<'_>,
+    shape: &Shape,
+    ignored: &[Id],
+) {
+    if ignored.contains(&Id::Item { folder, uid: change.uid() }) {
         return;
     }
     match change {
-        Change::Create(message) => {
-            xml.within("t:Create", |xml| Item::new(message, folder, user).write(xml, shape, false));
-        }
-        Change::Update(message) => {
-            xml.within("t:Update", |xml| Item::new(message, folder, user).write(xml, shape, false));
-        }
-        Change::Read(message) => xml.within("t:ReadFlagChange", |xml| {
-            Item::new(message, folder, user).write_id(xml);
-            xml.leaf("t:IsRead", if message.flags.contains("\\Seen") { "true" } else { "false" });
+        Change::Create(_, found) => xml.within("t:Create", |xml| found.write(xml, call, state, shape, false)),
+        Change::Update(_, found) => xml.within("t:Update", |xml| found.write(xml, call, state, shape, false)),
+        Change::Read(_, item) => xml.within("t:ReadFlagChange", |xml| {
+            item.write_id(xml);
+            xml.leaf("t:IsRead", if item.message.flags.contains("\\Seen") { "true" } else { "false" });
         }),
         Change::Delete(uid) => xml.within("t:Delete", |xml| {
-            let id = Id::Item { folder, uid: *uid }.text(user);
+            let id = Id::Item { folder, uid: *uid }.text(call.user);
             xml.empty("t:ItemId", &[("Id", &id), ("ChangeKey", "CQAAAA==")]);
         }),
     }

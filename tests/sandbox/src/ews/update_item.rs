@@ -4,6 +4,7 @@ use roxmltree::Node;
 
 use super::{
     Call, Refusal, Responses, Trouble,
+    calendar::{self, Spot, Telling},
     fields::{Key, Path},
     ids,
     item::{self, Item},
@@ -14,7 +15,15 @@ pub(super) fn answer(call: &Call<'_>) -> Result<String, Trouble> {
     let changes = call.need("ItemChanges")?;
     let mut responses = Responses::new("UpdateItem");
     for change in xml::children(changes) {
-        let done = update(call, change);
+        let done = match entry(call, change) {
+            Ok(Some(spot)) => {
+                let code = "ErrorSendMeetingInvitationsOrCancellationsRequired";
+                let telling = Telling::read(call, "SendMeetingInvitationsOrCancellations", code)?;
+                calendar::update(call, change, spot, &telling)
+            }
+            Ok(None) => update(call, change),
+            Err(refusal) => Err(refusal),
+        };
         responses.put(done, |xml, written| {
             xml.within("m:Items", |xml| xml.raw(&written));
             xml.within("m:ConflictResults", |xml| xml.leaf("t:Count", "0"));
@@ -22,6 +31,12 @@ pub(super) fn answer(call: &Call<'_>) -> Result<String, Trouble> {
     }
     call.http.shared.store.ring();
     Ok(responses.finish())
+}
+
+/// The entry of the calendar that is to be changed, if it is one.
+fn entry(call: &Call<'_>, change: Node<'_, '_>) -> Result<Option<Spot>, Refusal> {
+    let id = xml::children(change).next().ok_or(ids::MALFORMED)?;
+    calendar::spot(call, &call.http.shared.store.lock(), id)
 }
 
 fn update(call: &Call<'_>, change: Node<'_, '_>) -> Result<String, Refusal> {
