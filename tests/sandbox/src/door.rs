@@ -26,7 +26,7 @@ pub enum Listener {
     Pop3,
     /// POP3 over TLS.
     Pop3s,
-    /// HTTP over TLS: EWS, Autodiscover and the web mail.
+    /// HTTP over TLS: EWS, Autodiscover, the web mail and CalDAV.
     Https,
     /// HTTP without TLS: the redirect of Autodiscover.
     Http,

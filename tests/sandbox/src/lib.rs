@@ -1,5 +1,5 @@
-//! An embedded mail service: SMTP submission, IMAP4rev1, POP3 and what an Exchange server speaks over HTTP
-//! (Web Services, Autodiscover, the sign-in of the web mail), all over one store in memory.
+//! An embedded mail service: SMTP submission, IMAP4rev1, POP3, CalDAV, and what an Exchange server speaks over
+//! HTTP (Web Services, Autodiscover, the sign-in of the web mail), all over one store in memory.
 //!
 //! It is what demonstrations and tests run against. It has its own certificate authority, and faults
 //! that can be switched on for each protocol while it runs.
@@ -293,6 +293,22 @@ impl Sandbox {
         }
         self.shared().store.ring();
         uid
+    }
+
+    /// Puts an entry into a user's calendar that is written as iCalendar, and returns its UID.
+    ///
+    /// # Errors
+    /// If it cannot be understood, or there is no such user or no room.
+    pub fn put_ical(&self, user: &str, text: &str) -> Result<String, String> {
+        let object = calendar::ical::Component::parse(text)?;
+        calendar::event::check(&object)?;
+        let uid = calendar::event::uid(&object).unwrap_or_default().to_owned();
+        let mut state = self.shared().store.lock();
+        let calendar = state.calendar_mut(user).ok_or("there is no such user")?;
+        calendar.add(&calendar::file_name(&uid), object).ok_or("the calendar is full")?;
+        drop(state);
+        self.shared().store.ring();
+        Ok(uid)
     }
 
     /// Removes the entries of a user's calendar and returns how many there were.

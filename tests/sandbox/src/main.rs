@@ -6,8 +6,8 @@ use std::{
 };
 
 use mailprobe_sandbox::{
-    Counts, ExchangeOptions, ExtendedProtection, Fault, Listener, Options, Ports, Protocol, Sandbox, Scheme,
-    SessionCounts,
+    Counts, Entry, ExchangeOptions, ExtendedProtection, Fault, Listener, Options, Ports, Protocol, Sandbox,
+    Scheme, SessionCounts,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -22,7 +22,7 @@ ways to sign in over HTTP: Negotiate, NTLM, Basic, Bearer. The addresses are pri
 Then commands are read, one a line, each answered by one line of JSON:
   fault PROTOCOL FAULT    heal PROTOCOL    scenario NAME    status    counts    log
   messages USER FOLDER    deliver USER FOLDER TEXT    remove USER FOLDER
-  user NAME PASSWORD      token NAME TOKEN                  quit";
+  calendar USER           user NAME PASSWORD      token NAME TOKEN      quit";
 
 #[derive(Default)]
 struct Arguments {
@@ -199,6 +199,7 @@ fn obey(sandbox: &Sandbox, line: &str) -> Result<Value, String> {
             sandbox.deliver(user, folder, raw.as_bytes());
             Ok(json!({ "messages": sandbox.messages(user, folder).len() }))
         }
+        ["calendar", user] => Ok(sandbox.calendar(user).iter().map(entry).collect()),
         ["remove", user, folder] => Ok(json!({ "removed": sandbox.remove_all(user, folder) })),
         ["user", name, password] => Ok(json!({ "address": sandbox.add_user(name, password) })),
         ["token", name, token] => {
@@ -207,6 +208,19 @@ fn obey(sandbox: &Sandbox, line: &str) -> Result<Value, String> {
         }
         _ => Err(format!("not understood: `{line}`")),
     }
+}
+
+fn entry(entry: &Entry) -> Value {
+    json!({
+        "uid": entry.uid,
+        "subject": entry.subject,
+        "location": entry.location,
+        "start": entry.start.to_string(),
+        "end": entry.end.to_string(),
+        "busy": entry.busy,
+        "cancelled": entry.cancelled,
+        "attendees": entry.attendees,
+    })
 }
 
 fn status(sandbox: &Sandbox) -> Value {

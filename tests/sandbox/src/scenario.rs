@@ -24,6 +24,8 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = &[
     ("server-down", "every connection is refused"),
     ("stale-imap", "mail arrives but IMAP does not show it"),
     ("stale-ews", "mail arrives but EWS does not show it, IMAP does"),
+    ("stale-caldav", "calendars change but CalDAV does not show it, EWS does"),
+    ("lost-invitations", "invitations are accepted and never reach those who are invited"),
     ("bouncing", "mail is accepted and comes back to the sender as undeliverable"),
     ("greylisting", "every recipient is put off with 451 4.7.1"),
     ("certificate-expired", "the certificate has expired, at every protocol"),
@@ -32,7 +34,7 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = &[
 
 /// What the scenario of that name sets.
 pub(crate) fn scenario(name: &str) -> Option<Scenario> {
-    use Protocol::{Ews, Imap, Smtp};
+    use Protocol::{Caldav, Ews, Imap, Smtp};
     let (name, _) = SCENARIOS.iter().find(|(known, _)| *known == name)?;
     let second = Duration::from_secs(1);
     let (at, fault): (&[Protocol], Fault) = match *name {
@@ -45,6 +47,8 @@ pub(crate) fn scenario(name: &str) -> Option<Scenario> {
         "server-down" => (&Protocol::ALL, Fault::Refuse),
         "stale-imap" => (&[Imap], Fault::Stale),
         "stale-ews" => (&[Ews], Fault::Stale),
+        "stale-caldav" => (&[Caldav], Fault::Stale),
+        "lost-invitations" => (&[Ews, Caldav], Fault::LoseInvitation),
         "bouncing" => (&[Smtp, Ews], Fault::Bounce),
         "greylisting" => (&[Smtp], Fault::Defer),
         "certificate-expired" => (&Protocol::ALL, Fault::ExpiredCertificate),

@@ -298,9 +298,8 @@ fn cancelled(mut object: Component) -> Component {
 }
 
 /// The calendar object in a mail, with its method.
-pub(crate) fn carried(raw: &[u8]) -> Option<(String, Component)> {
-    let message = mime::parse(raw);
-    let part = calendar_part(&message)?;
+pub(crate) fn carried(raw: &[u8], message: &mime::Part) -> Option<(String, Component)> {
+    let part = calendar_part(message)?;
     let object = Component::parse(&mail::body(raw, part)).ok()?;
     event::check(&object).ok()?;
     let method = object.value("METHOD").unwrap_or_default().to_ascii_uppercase();
@@ -316,7 +315,7 @@ fn calendar_part(part: &mime::Part) -> Option<&mime::Part> {
 
 /// Does what a mail that came says about meetings.
 pub(crate) fn attend(shared: &Shared, user: &str, raw: &[u8]) {
-    let Some((method, mut object)) = carried(raw) else { return };
+    let Some((method, mut object)) = carried(raw, &mime::parse(raw)) else { return };
     let domain = &shared.options.domain;
     let mine = |address: &String| is_user(domain, user, address);
     let organizer = event::organizer(&object).is_some_and(|organizer| mine(&organizer));

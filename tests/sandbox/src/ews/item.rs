@@ -25,6 +25,7 @@ pub(super) struct Item<'a> {
     pub(super) folder: u32,
     user: &'a str,
     part: OnceCell<Part>,
+    meeting: OnceCell<Option<Meeting>>,
 }
 
 /// Where an item lies: the folder's number, its name in the store, and the item's number there.
@@ -111,7 +112,7 @@ const PROPERTIES: &[(&str, Option<Base>, bool)] = &[
 
 impl<'a> Item<'a> {
     pub(super) fn new(message: &'a Message, folder: u32, user: &'a str) -> Self {
-        Self { message, folder, user, part: OnceCell::new() }
+        Self { message, folder, user, part: OnceCell::new(), meeting: OnceCell::new() }
     }
 
     /// The item at a place, if it is still there.
@@ -138,15 +139,15 @@ impl<'a> Item<'a> {
     }
 
     /// What it says about a meeting.
-    pub(super) fn meeting(&self) -> Option<Meeting> {
-        Meeting::read(&self.message.raw)
+    pub(super) fn meeting(&self) -> Option<&Meeting> {
+        self.meeting.get_or_init(|| Meeting::read(&self.message.raw, self.part())).as_ref()
     }
 
     /// Writes `t:Message`, or what a mail about a meeting is, with what the shape wants; `all` tells GetItem
     /// from FindItem.
     pub(super) fn write(&self, xml: &mut Xml, call: &Call<'_>, state: &State, shape: &Shape, all: bool) {
         let meeting = self.meeting();
-        xml.within(meeting.as_ref().map_or("t:Message", Meeting::element), |xml| {
+        xml.within(meeting.map_or("t:Message", Meeting::element), |xml| {
             for (name, base, found) in PROPERTIES {
                 let wanted = base.is_some_and(|base| base <= shape.base)
                     || shape.wants(name)
@@ -155,7 +156,7 @@ impl<'a> Item<'a> {
                     self.property(xml, name, shape);
                 }
             }
-            if let Some(meeting) = &meeting {
+            if let Some(meeting) = meeting {
                 meeting.write(xml, call, state.calendar(Protocol::Ews, call.user), shape);
             }
         });

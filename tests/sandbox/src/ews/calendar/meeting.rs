@@ -15,6 +15,7 @@ use crate::{
         fields::{Base, Shape},
         ids, item as items, move_item,
     },
+    mime::Part,
     store::Flags,
     xml::{self, Xml},
 };
@@ -49,8 +50,8 @@ const PROPERTIES: [(&str, Base); 18] = [
 ];
 
 impl Meeting {
-    pub(in crate::ews) fn read(raw: &[u8]) -> Option<Self> {
-        let (method, object) = schedule::carried(raw)?;
+    pub(in crate::ews) fn read(raw: &[u8], message: &Part) -> Option<Self> {
+        let (method, object) = schedule::carried(raw, message)?;
         Some(Self { method, object })
     }
 
@@ -177,12 +178,13 @@ fn target(call: &Call<'_>, id: Node<'_, '_>) -> Result<(Spot, Option<items::Plac
         return Ok((spot, None));
     }
     let place = items::place_of(call, &state, id)?;
-    let meeting = items::Item::at(&state, &place, call.user)?.meeting();
+    let item = items::Item::at(&state, &place, call.user)?;
     let invalid = Refusal("ErrorInvalidReferenceItem", "The item is no invitation.");
-    let meeting = meeting.filter(|meeting| meeting.method == "REQUEST").ok_or_else(|| invalid.clone())?;
-    let uid = event::uid(&meeting.object).unwrap_or_default();
+    let meeting = item.meeting().filter(|meeting| meeting.method == "REQUEST");
+    let uid = meeting.and_then(|meeting| event::uid(&meeting.object)).ok_or_else(|| invalid.clone())?;
+    let uid = uid.to_owned();
     let calendar = state.calendar_mut(call.user).ok_or_else(|| invalid.clone())?;
-    let entry = calendar.by_uid(uid).ok_or(ids::ITEM_NOT_FOUND)?;
+    let entry = calendar.by_uid(&uid).ok_or(ids::ITEM_NOT_FOUND)?;
     Ok((Spot { number: entry.number, original: None }, Some(place)))
 }
 
