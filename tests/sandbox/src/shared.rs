@@ -57,7 +57,7 @@ pub struct Counts {
     pub owa: SessionCounts,
     /// By CalDAV, counted alike.
     pub caldav: SessionCounts,
-    /// Messages that were accepted over SMTP and by EWS.
+    /// Messages that were accepted over SMTP and by EWS, and those about meetings.
     pub accepted: u64,
     /// Copies of accepted messages that reached a folder.
     pub delivered: u64,

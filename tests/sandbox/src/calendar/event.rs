@@ -103,6 +103,7 @@ fn all(object: &Component, before: Timestamp) -> Vec<Instance<'_>> {
         instance(object, event, Kind::Exception, Some(original))
     });
     let mut found: Vec<Instance<'_>> = others.collect();
+    let differ: Vec<Timestamp> = found.iter().map(|other| other.original).collect();
     let Some(event) = master(object) else { return found };
     let Some(first) = instance(object, event, Kind::Single, None) else { return found };
     let Some(rule) = event.value("RRULE").and_then(Rule::parse) else {
@@ -114,7 +115,7 @@ fn all(object: &Component, before: Timestamp) -> Vec<Instance<'_>> {
     let days = first.end.local.date() - first.start.local.date();
     for start in rule.starts(&first.start, before).into_iter().take(MAX_INSTANCES) {
         let original = start.timestamp();
-        if gone.contains(&original) || found.iter().any(|other| other.original == original) {
+        if gone.contains(&original) || differ.contains(&original) {
             continue;
         }
         // Days are counted, as one of them may have 23 hours.

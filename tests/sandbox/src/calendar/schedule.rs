@@ -343,6 +343,10 @@ pub(crate) fn attend(shared: &Shared, user: &str, raw: &[u8]) {
 /// An answer: it is noted in the organizer's entry.
 fn reply(calendar: &mut Calendar, reply: &Component) -> Option<()> {
     let entry = Arc::clone(calendar.by_uid(event::uid(reply)?)?);
+    // What was said of an earlier time is said no more.
+    if sequence(reply) < sequence(&entry.object) {
+        return None;
+    }
     let mut object = entry.object.clone();
     for said in reply.within("VEVENT") {
         let attendee = said.get("ATTENDEE")?;

@@ -147,12 +147,16 @@ impl<'a> Item<'a> {
     /// from FindItem.
     pub(super) fn write(&self, xml: &mut Xml, call: &Call<'_>, state: &State, shape: &Shape, all: bool) {
         let meeting = self.meeting();
-        xml.within(meeting.map_or("t:Message", Meeting::element), |xml| {
+        let element = meeting.map_or("t:Message", Meeting::element);
+        // An entry that was thrown away has none of a mail's own properties.
+        let entry = element == "t:CalendarItem";
+        xml.within(element, |xml| {
             for (name, base, found) in PROPERTIES {
                 let wanted = base.is_some_and(|base| base <= shape.base)
                     || shape.wants(name)
                     || (*name == "item:MimeContent" && shape.mime);
-                if wanted && (*found || all) {
+                let fits = !entry || !name.starts_with("message:");
+                if wanted && fits && (*found || all) {
                     self.property(xml, name, shape);
                 }
             }

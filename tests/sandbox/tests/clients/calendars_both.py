@@ -135,6 +135,12 @@ assert item.is_all_day and (item.start, item.end) == (EWSDate(2026, 3, 29), EWSD
 item.delete()
 shown()
 
+# A client's own UID.
+CalendarItem(account=ews, folder=ews.calendar, uid="own-1", subject="own", start=window[0] + day, end=window[0] + day + hour).save()
+assert ews.calendar.get(subject="own").uid == "own-1"
+dav.get_event_by_uid("own-1").delete()
+shown()
+
 # Meetings across: who invites by the one is answered by the other.
 start = EWSDateTime(2026, 11, 10, 10, tzinfo=EWS_UTC)
 CalendarItem(

@@ -295,8 +295,11 @@ impl Appointment {
 
     /// A property that is a plain value.
     pub(super) fn text(&self, uri: &str) -> Option<String> {
+        if uri.starts_with("item:") { self.item_text(uri) } else { self.calendar_text(uri) }
+    }
+
+    fn item_text(&self, uri: &str) -> Option<String> {
         let event = &self.event;
-        let meeting = event.get("ATTENDEE").is_some() && event.get("ORGANIZER").is_some();
         let bool = |value: bool| Some(value.to_string());
         let alarm = event.within("VALARM").next();
         match uri {
@@ -318,6 +321,15 @@ impl Appointment {
             "item:ReminderMinutesBeforeStart" => Some(property::minutes(alarm).to_string()),
             "item:Culture" => Some("en-US".to_owned()),
             "item:LastModifiedName" => Some(self.user.clone()),
+            _ => None,
+        }
+    }
+
+    fn calendar_text(&self, uri: &str) -> Option<String> {
+        let event = &self.event;
+        let meeting = event.get("ATTENDEE").is_some() && event.get("ORGANIZER").is_some();
+        let bool = |value: bool| Some(value.to_string());
+        match uri {
             "calendar:UID" => event.value("UID").map(str::to_owned),
             "calendar:RecurrenceId" | "calendar:OriginalStart" => self.spot.original.map(time),
             "calendar:DateTimeStamp" => Some(time(self.changed)),
