@@ -233,6 +233,26 @@ assert meeting.required_attendees[0].response_type == "Decline" and len(meeting.
 meeting.move_to_trash()
 assert alice.calendar.all().count() == 0 and alice.trash.get(subject="declined").start == start
 
+# A series of meetings: one occurrence moved, one taken out; those who are invited see it.
+start = EWSDateTime(2026, 10, 24, 9, tzinfo=lisbon)
+CalendarItem(
+    account=alice, folder=alice.calendar, subject="standing", start=start, end=start + hour,
+    recurrence=Recurrence(pattern=DailyPattern(interval=1), start=start.date(), number=3),
+    required_attendees=["bob@sandbox.test"],
+).save(send_meeting_invitations="SendOnlyToAll")
+bob.inbox.get(subject="standing").accept()
+assert autumn(bob) == autumn(alice) == [("standing", "10-24 08:00"), ("standing", "10-25 09:00"), ("standing", "10-26 09:00")]
+second = list(alice.calendar.view(start=start - day, end=start + 5 * day))[1]
+second.start, second.end = second.start + hour, second.end + hour
+second.save(update_fields=["start", "end"], send_meeting_invitations="SendOnlyToAll")
+assert autumn(bob) == autumn(alice) == [("standing", "10-24 08:00"), ("standing", "10-25 10:00"), ("standing", "10-26 09:00")], autumn(bob)
+list(alice.calendar.view(start=start - day, end=start + 5 * day))[2].delete(send_meeting_cancellations="SendOnlyToAll")
+assert autumn(bob) == autumn(alice) == [("standing", "10-24 08:00"), ("standing", "10-25 10:00")], autumn(bob)
+alice.calendar.get(subject="standing").delete(send_meeting_cancellations="SendOnlyToAll")
+assert bob.calendar.get(subject="Canceled: standing").is_cancelled
+bob.calendar.all().delete()
+assert autumn(alice) == autumn(bob) == []
+
 # In a zone, on the day on which clocks change.
 start = EWSDateTime(2026, 10, 25, 9, tzinfo=lisbon)
 CalendarItem(account=bob, folder=bob.calendar, subject="zone", start=start, end=start + hour, legacy_free_busy_status="OOF").save()
