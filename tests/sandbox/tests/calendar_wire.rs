@@ -308,3 +308,44 @@ async fn ews_says_why_it_refuses() {
         assert_eq!((answer.status, answer.code()), (status, code));
     }
 }
+
+#[tokio::test]
+async fn single_occurrences_come_go_and_are_answered_by_mail() {
+    let world = World::start().await;
+    let mail = |to: &str, method: &str, organizer: &str, start: &str, more: &str| {
+        let object = meeting("s-1", start, more)
+            .replace("alice@sandbox.test", organizer)
+            .replace("VERSION:2.0", &format!("VERSION:2.0\r\nMETHOD:{method}"));
+        let raw = format!(
+            "From: <x@elsewhere.test>\r\nSubject: meeting\r\nMIME-Version: 1.0\r\nContent-Type: text/calendar; \
+             method={method}; charset=utf-8\r\n\r\n{object}"
+        );
+        world.sandbox.deliver(to, "INBOX", raw.as_bytes());
+    };
+    let starts = || {
+        let entries = world.sandbox.calendar("bob");
+        let starts = entries.iter().flat_map(|entry| &entry.occurrences);
+        starts.map(|start| start.strftime("%d %H").to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let carol = "carol@elsewhere.test";
+    mail("bob", "REQUEST", carol, "20261201T100000Z", "RRULE:FREQ=DAILY;COUNT=3\r\n");
+    assert_eq!(starts(), "01 10, 02 10, 03 10");
+    mail("bob", "REQUEST", carol, "20261202T120000Z", "RECURRENCE-ID:20261202T100000Z\r\n");
+    assert_eq!(starts(), "01 10, 02 12, 03 10");
+    mail("bob", "CANCEL", carol, "20261203T100000Z", "RECURRENCE-ID:20261203T100000Z\r\n");
+    assert_eq!(starts(), "01 10, 02 12");
+    // Alice organizes, and bob declines one occurrence.
+    let series = meeting("s-1", "20261201T100000Z", "RRULE:FREQ=DAILY;COUNT=3\r\n");
+    world.sandbox.put_ical("alice", &series).unwrap();
+    let declined = "RECURRENCE-ID:20261202T100000Z\r\n";
+    let reply = meeting("s-1", "20261202T100000Z", declined)
+        .replace("ATTENDEE;PARTSTAT=ACCEPTED:mailto:alice@sandbox.test\r\n", "")
+        .replace("ATTENDEE:", "ATTENDEE;PARTSTAT=DECLINED:")
+        .replace("VERSION:2.0", "VERSION:2.0\r\nMETHOD:REPLY");
+    let raw = format!("Subject: no\r\nContent-Type: text/calendar; method=REPLY\r\n\r\n{reply}");
+    world.sandbox.deliver("alice", "INBOX", raw.as_bytes());
+    assert_eq!(answer(&world), "NEEDS-ACTION", "of the series nothing was said");
+    let ical = &world.sandbox.calendar("alice")[0].ical;
+    let differing = ical.split("BEGIN:VEVENT").find(|event| event.contains("RECURRENCE-ID:20261202T100000Z"));
+    assert!(differing.unwrap().contains("PARTSTAT=DECLINED"), "{ical}");
+}
