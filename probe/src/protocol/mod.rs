@@ -9,6 +9,7 @@ pub mod owa;
 pub mod pop3;
 pub mod smtp;
 pub mod web;
+mod xml;
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime};

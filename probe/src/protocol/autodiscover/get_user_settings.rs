@@ -6,8 +6,8 @@ use super::{Settings, Told, Url};
 use crate::catalogue::Reason;
 use crate::net::http::Answer;
 use crate::outcome::Fault;
-use crate::protocol::ews::soap;
 use crate::protocol::web;
+use crate::protocol::xml;
 
 pub(super) const PATH: &str = "/autodiscover/autodiscover.svc";
 pub(super) const ACTION: &str =
@@ -34,31 +34,31 @@ pub(super) fn request(to: &str, address: &str) -> String {
          <a:GetUserSettingsRequestMessage><a:Request><a:Users><a:User><a:Mailbox>{}</a:Mailbox></a:User></a:Users>\
          <a:RequestedSettings>{wanted}</a:RequestedSettings></a:Request></a:GetUserSettingsRequestMessage>\
          </soap:Body></soap:Envelope>",
-        soap::escape(to),
-        soap::escape(address)
+        xml::escape(to),
+        xml::escape(address)
     )
 }
 
 /// # Errors
 /// The HTTP status; a SOAP fault; `protocol_violation` for what is no such answer; what an error code means.
 pub(super) fn read(answer: &Answer) -> Result<Told, Fault> {
-    let document = soap::document(answer)?;
+    let document = xml::document(answer)?;
     let root = document.root_element();
-    if let Some(fault) = soap::below(root, "Fault") {
-        let words = format!("{}: {}", soap::word(fault, "faultcode"), soap::word(fault, "faultstring"));
+    if let Some(fault) = xml::below(root, "Fault") {
+        let words = format!("{}: {}", xml::word(fault, "faultcode"), xml::word(fault, "faultstring"));
         let reason = web::fault_of(answer).map_or(Reason::ServerError, |by_status| by_status.reason);
         return Err(Fault::new(reason, &words));
     }
     if let Some(fault) = web::fault_of(answer) {
         return Err(fault);
     }
-    let response = soap::below(root, "GetUserSettingsResponseMessage").ok_or_else(|| {
-        let found = soap::below(root, "Body").and_then(|body| body.first_element_child()).unwrap_or(root);
+    let response = xml::below(root, "GetUserSettingsResponseMessage").ok_or_else(|| {
+        let found = xml::below(root, "Body").and_then(|body| body.first_element_child()).unwrap_or(root);
         let words = format!("asked for GetUserSettings, the answer is {}", found.tag_name().name());
         Fault::new(Reason::ProtocolViolation, &words)
     })?;
     judge(response)?;
-    let user = soap::below(response, "UserResponse")
+    let user = xml::below(response, "UserResponse")
         .ok_or_else(|| Fault::new(Reason::ProtocolViolation, "GetUserSettings without a user"))?;
     let target = own(user, "RedirectTarget").to_owned();
     match own(user, "ErrorCode") {
@@ -94,7 +94,7 @@ fn settings(user: Node<'_, '_>) -> Settings {
     let value = |name: &str| {
         let setting = all.iter().find(|at| own(**at, "Name") == name)?;
         // A list of URLs: the first.
-        let texts = [own(*setting, "Value"), soap::word(*setting, "Url")];
+        let texts = [own(*setting, "Value"), xml::word(*setting, "Url")];
         texts.into_iter().find(|text| !text.is_empty())
     };
     let mut settings = Settings::default();

@@ -5,8 +5,8 @@ use roxmltree::Node;
 use crate::catalogue::Reason;
 use crate::net::http::Answer;
 use crate::outcome::Fault;
-use crate::protocol::ews::soap;
 use crate::protocol::web;
+use crate::protocol::xml;
 
 use super::{Settings, Told, Url};
 
@@ -19,7 +19,7 @@ pub(super) fn request(address: &str) -> String {
          <Autodiscover xmlns=\"http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006\">\
          <Request><EMailAddress>{}</EMailAddress><AcceptableResponseSchema>{OUTLOOK}</AcceptableResponseSchema>\
          </Request></Autodiscover>",
-        soap::escape(address)
+        xml::escape(address)
     )
 }
 
@@ -29,28 +29,28 @@ pub(super) fn read(answer: &Answer) -> Result<Told, Fault> {
     if let Some(fault) = web::fault_of(answer) {
         return Err(fault);
     }
-    let document = soap::document(answer)?;
+    let document = xml::document(answer)?;
     let root = document.root_element();
     if root.tag_name().name() != "Autodiscover" {
         let words = format!("the answer is no Autodiscover: its first element is {}", root.tag_name().name());
         return Err(Fault::new(Reason::ProtocolViolation, &words));
     }
-    if let Some(error) = soap::below(root, "Error") {
-        let code = soap::word(error, "ErrorCode");
+    if let Some(error) = xml::below(root, "Error") {
+        let code = xml::word(error, "ErrorCode");
         let reason = match code {
             // MS-OXDSCLI, section 2.2.4.1.1.2.7.
             "500" => Reason::MailboxUnknown,
             "501" | "600" | "601" => Reason::EndpointNotFound,
             _ => Reason::ServerError,
         };
-        let words = format!("{code} {}", soap::word(error, "Message"));
+        let words = format!("{code} {}", xml::word(error, "Message"));
         return Err(Fault::new(reason, &words).coded(code));
     }
-    let account = soap::below(root, "Account")
+    let account = xml::below(root, "Account")
         .ok_or_else(|| Fault::new(Reason::ProtocolViolation, "an answer without an Account"))?;
-    match soap::word(account, "Action") {
-        "redirectAddr" => return Ok(Told::RedirectAddress(soap::word(account, "RedirectAddr").to_owned())),
-        "redirectUrl" => return Ok(Told::RedirectUrl(soap::word(account, "RedirectUrl").to_owned())),
+    match xml::word(account, "Action") {
+        "redirectAddr" => return Ok(Told::RedirectAddress(xml::word(account, "RedirectAddr").to_owned())),
+        "redirectUrl" => return Ok(Told::RedirectUrl(xml::word(account, "RedirectUrl").to_owned())),
         _ => {}
     }
     Ok(Told::Settings(settings(account)))
@@ -61,26 +61,23 @@ pub(super) fn read(answer: &Answer) -> Result<Told, Fault> {
 fn settings(account: Node<'_, '_>) -> Settings {
     let mut settings = Settings::default();
     let protocols: Vec<_> = account.children().filter(|at| at.tag_name().name() == "Protocol").collect();
-    let of =
-        |name: &'static str| protocols.iter().filter(move |at| soap::word(**at, "Type") == name).copied();
+    let of = |name: &'static str| protocols.iter().filter(move |at| xml::word(**at, "Type") == name).copied();
     let http = of("EXHTTP").collect::<Vec<_>>().into_iter().rev();
-    let web = |side: &'static str| of("WEB").filter_map(move |web| soap::below(web, side));
+    let web = |side: &'static str| of("WEB").filter_map(move |web| xml::below(web, side));
     let in_order = of("EXPR").chain(http).chain(of("EXCH")).chain(web("External")).chain(web("Internal"));
     for protocol in in_order {
         for (kind, names) in
             [(Url::Ews, &["EwsUrl", "ASUrl"][..]), (Url::Oab, &["OABUrl"]), (Url::Owa, &["OWAUrl"])]
         {
-            names.iter().for_each(|name| settings.put(kind, soap::word(protocol, name)));
+            names.iter().for_each(|name| settings.put(kind, xml::word(protocol, name)));
         }
     }
     let mapi = protocols.iter().find(|at| {
         at.attributes().any(|of| of.name() == "Type" && of.value().eq_ignore_ascii_case("mapiHttp"))
     });
     for (kind, store) in [(Url::Mapi, "MailStore"), (Url::Nspi, "AddressBook")] {
-        if let Some(store) = mapi.and_then(|mapi| soap::below(*mapi, store)) {
-            ["ExternalUrl", "InternalUrl"]
-                .iter()
-                .for_each(|name| settings.put(kind, soap::word(store, name)));
+        if let Some(store) = mapi.and_then(|mapi| xml::below(*mapi, store)) {
+            ["ExternalUrl", "InternalUrl"].iter().for_each(|name| settings.put(kind, xml::word(store, name)));
         }
     }
     settings

@@ -9,7 +9,7 @@ mod get_item;
 mod get_user_availability;
 mod inbox;
 mod resolve_names;
-pub(super) mod soap;
+mod soap;
 mod streaming;
 mod sync_folder_items;
 

@@ -1,20 +1,18 @@
 //! The envelope of Exchange Web Services (MS-OXWSCORE, section 2.2; SOAP 1.1), and the four layers of failure in an answer:
 //! HTTP status, SOAP fault, ResponseClass, ResponseCode.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::{Document, Node};
 
 use crate::catalogue::Reason;
 use crate::net::http::Answer;
-use crate::outcome::{Fault, Said};
+use crate::outcome::Fault;
+pub(super) use crate::protocol::xml::{below, document, escape, parse, word};
 use crate::protocol::{says, web};
 
-/// Elements, attributes and texts of one answer.
-const MOST_NODES: u32 = 200_000;
 /// A server that asks for a longer rest is asked again after this.
 const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
 
@@ -28,28 +26,6 @@ pub(super) fn envelope(body: &str) -> String {
          <soap:Header><t:RequestServerVersion Version=\"Exchange2010_SP2\"/></soap:Header>\
          <soap:Body>{body}</soap:Body></soap:Envelope>"
     )
-}
-
-/// Text in XML. What XML 1.0 cannot carry is left out.
-pub(in crate::protocol) fn escape(text: &str) -> Cow<'_, str> {
-    let special =
-        |c: char| matches!(c, '<' | '>' | '&' | '"' | '\'') || (c.is_control() && !"\t\n\r".contains(c));
-    if !text.contains(special) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
-            c if special(c) => {}
-            c => out.push(c),
-        }
-    }
-    Cow::Owned(out)
 }
 
 /// What XML 1.0 forbids and Exchange writes all the same, out of a stranger's subject line (`&#x1;`), becomes question
@@ -92,41 +68,6 @@ fn forbidden_reference(text: &[u8]) -> Option<usize> {
         None => false,
     };
     (!is_allowed).then_some(end + 3)
-}
-
-/// XML, bounded: no document type, so no entity of anybody's; so many nodes and no more.
-pub(in crate::protocol) fn parse(text: &str) -> Result<Document<'_>, Fault> {
-    let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
-    Document::parse_with_options(text, options).map_err(|error| {
-        let words =
-            format!("the answer is no XML that is taken: {error}; it begins {}", Said::new(&start(text)));
-        Fault::new(Reason::ProtocolViolation, &words)
-    })
-}
-
-fn start(text: &str) -> String {
-    text.chars().take(80).collect()
-}
-
-/// The body as XML. Of an answer that is none, its status tells more.
-pub(in crate::protocol) fn document(answer: &Answer) -> Result<Document<'_>, Fault> {
-    text_of(answer).and_then(parse).map_err(|fault| web::fault_of(answer).unwrap_or(fault))
-}
-
-/// The body as text: UTF-8, with or without a mark before it.
-fn text_of(answer: &Answer) -> Result<&str, Fault> {
-    let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
-    std::str::from_utf8(body).map_err(|_| Fault::new(Reason::ProtocolViolation, "the answer is not in UTF-8"))
-}
-
-/// The first element of that local name below a node; prefixes and namespaces differ between servers.
-pub(in crate::protocol) fn below<'a, 'd>(node: Node<'a, 'd>, name: &str) -> Option<Node<'a, 'd>> {
-    node.descendants().find(|at| at.tag_name().name() == name)
-}
-
-/// The text of the first element of that local name; empty where there is none.
-pub(in crate::protocol) fn word<'a>(node: Node<'a, '_>, name: &str) -> &'a str {
-    below(node, name).and_then(|at| at.text()).unwrap_or_default().trim()
 }
 
 /// The response messages of an operation, each still to be judged.
@@ -390,18 +331,13 @@ mod tests {
         ];
         for (status, body, expected) in cases {
             let found = judged(*status, body).map_err(|fault| fault.reason);
-            assert_eq!(&found, expected, "{status} {}", start(body));
+            assert_eq!(&found, expected, "{status} {body:.80}");
         }
         let rest = judged(200, &message("Error", busy)).unwrap_err().rest;
         assert_eq!(rest, Some(Duration::from_millis(2500)));
         let unknown =
             judged(200, &message("Error", "<m:ResponseCode>ErrorOfTheFuture</m:ResponseCode>")).unwrap_err();
         assert_eq!(unknown.server_code.as_str(), "ErrorOfTheFuture");
-    }
-
-    #[test]
-    fn text_is_escaped_and_what_xml_cannot_carry_is_left_out() {
-        assert_eq!(escape("a<b>&\"'\u{1}c\td"), "a&lt;b&gt;&amp;&quot;&apos;c\td");
     }
 
     #[test]
