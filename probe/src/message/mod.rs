@@ -1,6 +1,7 @@
 //! The probe message: token, signature, payload; recognising one; the tracker. Pure: no clock, no I/O.
 
 pub mod build;
+pub mod ical;
 pub mod recognise;
 pub mod token;
 pub mod tracker;

@@ -44,6 +44,11 @@ impl Time {
         };
         Ok(start..end)
     }
+
+    /// What the clock shows when it begins so many days later.
+    pub fn nth_day(&self, days: u32) -> DateTime {
+        self.start.saturating_add(jiff::Span::new().days(days))
+    }
 }
 
 /// Every day, so many days; one occurrence may begin at another time.
@@ -67,6 +72,24 @@ pub struct Draft {
     pub repeat: Option<Repeat>,
     /// The address of the one who is invited: then it is a meeting, and changes are sent to them.
     pub invited: Option<Arc<str>>,
+}
+
+impl Draft {
+    /// Every occurrence, by time.
+    ///
+    /// # Errors
+    /// As [`Time::span`].
+    pub fn spans(&self) -> Result<Vec<Range<SystemTime>>, Fault> {
+        let Some(repeat) = &self.repeat else { return Ok(vec![self.time.span()?]) };
+        let begins = |day: u32| match repeat.moved {
+            Some((moved, to)) if moved == day => to,
+            _ => self.time.nth_day(day),
+        };
+        let spans = (0..repeat.days).map(|day| Time { start: begins(day), ..self.time.clone() }.span());
+        let mut spans: Vec<_> = spans.collect::<Result<_, _>>()?;
+        spans.sort_by_key(|span| span.start);
+        Ok(spans)
+    }
 }
 
 /// What names an entry in its calendar, and the state that it was seen in.
@@ -103,6 +126,15 @@ pub struct Entry {
     pub cancelled: bool,
 }
 
+/// What a server laid beside the calendar about an entry: in CalDAV's schedule inbox, a copy of each invitation, answer
+/// and cancellation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub id: EntryId,
+    pub uid: String,
+    pub subject: String,
+}
+
 /// How a change that was not refused ended.
 #[derive(Debug)]
 pub enum Written {
@@ -114,18 +146,20 @@ pub enum Written {
 
 /// A session that has a calendar: the mailbox's own, the one that invitations go to.
 pub trait Calendar: Send {
-    /// Every entry that has an occurrence in the span and `marked` in its subject; one that recurs is one entry.
+    /// Every entry that has an occurrence in the span and `marked` in its subject; one that recurs is one entry. `zone`
+    /// (an IANA name): where days begin, since a protocol may tell whole days by their date alone.
     fn list<'a>(
         &'a mut self,
         span: Range<SystemTime>,
+        zone: &'a str,
         marked: &'a str,
         rec: &'a Recorder,
     ) -> Fut<'a, Vec<Entry>>;
 
-    /// Creates an entry; `protocol_violation` where there is one of that UID already.
+    /// Creates an entry; `calendar_conflict` where there is one of that UID already.
     fn create<'a>(&'a mut self, draft: &'a Draft, rec: &'a Recorder) -> Fut<'a, Written>;
 
-    /// Makes an entry what the draft says, the whole of it.
+    /// Makes an entry what the draft says, the whole of it; `calendar_conflict` where it is not in that state any more.
     fn update<'a>(&'a mut self, id: &'a EntryId, draft: &'a Draft, rec: &'a Recorder) -> Fut<'a, Written>;
 
     /// Deletes for good; a meeting of one's own is called off. What is gone already is no fault.
@@ -133,6 +167,12 @@ pub trait Calendar: Send {
 
     /// Answers an invitation that stands in the calendar; the answer is sent to the organizer.
     fn answer<'a>(&'a mut self, id: &'a EntryId, answer: Answer, rec: &'a Recorder) -> Fut<'a, Written>;
+
+    /// What the server laid beside the calendar with `marked` in its subject; [`Self::delete`] takes it away.
+    fn notices<'a>(&'a mut self, marked: &'a str, rec: &'a Recorder) -> Fut<'a, Vec<Notice>> {
+        let _ = (marked, rec);
+        Box::pin(async { Ok(Vec::new()) })
+    }
 }
 
 #[cfg(test)]
