@@ -17,6 +17,7 @@ use crate::config::plan::{Endpoint, Mailbox};
 use crate::net::{Net, To};
 use crate::outcome::{Event, Fault, Fut, Recorder, Seat, Sink as _, Sinks, Why};
 use crate::protocol::autodiscover::{Autodiscover, Settings};
+use crate::protocol::caldav::Caldav;
 use crate::protocol::calendar::Calendar;
 use crate::protocol::ews::Ews;
 use crate::protocol::imap::Imap;
@@ -134,7 +135,10 @@ impl Account {
                 let session = Autodiscover::connect(net, at, address, scheme, to, rec).await?;
                 self.admit(protocol, session, rec).await
             }
-            Protocol::Mapi | Protocol::Graph | Protocol::Caldav => {
+            Protocol::Caldav => {
+                self.admit(protocol, Caldav::connect(net, endpoint()?, address, to, rec).await?, rec).await
+            }
+            Protocol::Mapi | Protocol::Graph => {
                 Err(Fault::new(Reason::InternalError, "this protocol is not built yet"))
             }
         }

@@ -14,6 +14,7 @@ pub const NOT_YET: &[(Reason, u32)] = &[
     (Reason::CalendarStale, 4),
     (Reason::CalendarLost, 4),
     (Reason::CalendarShifted, 4),
+    (Reason::CalendarConflict, 4),
     (Reason::MeetingUnanswered, 4),
     (Reason::OutboxStuck, 7),
     (Reason::SyncStalled, 7),

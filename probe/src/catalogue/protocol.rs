@@ -77,7 +77,13 @@ const PROTOCOLS: &[ProtocolRow] = &[
     ),
     row(Protocol::Mapi, "mapi", Family::Exchange, &[], false),
     row(Protocol::Graph, "graph", Family::Web, &[], false),
-    row(Protocol::Caldav, "caldav", Family::Web, &[], false),
+    row(
+        Protocol::Caldav,
+        "caldav",
+        Family::Web,
+        &[Capability::SignIn, Capability::Calendar, Capability::FreeBusy],
+        true,
+    ),
     row(Protocol::Owa, "owa", Family::Web, &[Capability::SignIn], true),
     row(Protocol::Autodiscover, "autodiscover", Family::Exchange, &[], true),
 ];

@@ -69,6 +69,7 @@ pub enum Reason {
     CalendarStale,
     CalendarLost,
     CalendarShifted,
+    CalendarConflict,
     SyncStalled,
     MeetingUnanswered,
     DirectoryWrong,
@@ -521,6 +522,14 @@ const REASONS: &[ReasonRow] = &[
         codes: &[],
         meaning: "A calendar entry is visible at another time than was written.",
         advice: "Look at time zone handling between the protocols.",
+    },
+    ReasonRow {
+        id: Reason::CalendarConflict,
+        name: "calendar_conflict",
+        cause: Cause::Server,
+        codes: &[],
+        meaning: "The server refused to change a calendar entry: it is not in the state any more in which the server showed it, or it is there already.",
+        advice: "Two servers that do not agree, or something that rewrites entries: find out who changed the entry. Two probes of one site with one name would do the same.",
     },
     ReasonRow {
         id: Reason::SyncStalled,

@@ -60,7 +60,7 @@ pub const STEPS: &[StepRow] = &[
     ),
     row(Step::SrvRecord, "srv_record", "Autodiscover: the SRV record is asked where to go"),
     row(Step::Select, "select", "the inbox is opened"),
-    row(Step::List, "list", "the inbox is listed"),
+    row(Step::List, "list", "the inbox is listed, or the calendar is found"),
     row(Step::Directory, "directory", "the directory is asked for somebody"),
     row(Step::FreeBusy, "free_busy", "somebody's free/busy times are asked for"),
     row(Step::Envelope, "envelope", "sender and recipient are given"),

@@ -17,7 +17,7 @@ use crate::protocol::imap::Imap;
 use crate::protocol::pop3::Pop3;
 use crate::protocol::smtp::Smtp;
 use crate::protocol::web::Web;
-use crate::protocol::{Session, health};
+use crate::protocol::{Session, caldav, health};
 use crate::runner::LaneRun;
 
 /// A name with more addresses is asked for so many.
@@ -100,7 +100,11 @@ impl Endpoint {
                 let mut web = Web::connect(&self.net, place, to, rec).await?;
                 return health::check(&mut web, protocol, rec).await;
             }
-            Protocol::Mapi | Protocol::Graph | Protocol::Caldav => {
+            Protocol::Caldav => {
+                let mut web = Web::connect(&self.net, place, to, rec).await?;
+                return caldav::greet(&mut web, rec).await;
+            }
+            Protocol::Mapi | Protocol::Graph => {
                 return Err(Fault::new(Reason::InternalError, "this protocol is not built yet"));
             }
         };

@@ -203,7 +203,7 @@ pub struct MailService {
     pub ews: Part<Web>,
     /// MAPI over HTTP: accepted, not used yet.
     pub mapi: Option<Web>,
-    /// CalDAV: accepted, not used yet.
+    /// CalDAV: the URL of the server, of a user or of one calendar; a host alone is asked where its calendars are.
     pub caldav: Option<Web>,
     /// Autodiscover at this URL; left out: found in the order in which Outlook looks.
     pub autodiscover: Option<Web>,

@@ -1,6 +1,7 @@
 //! A file or folder per protocol: the wire and nothing else. A protocol knows no lane, no metric, no sink.
 
 pub mod autodiscover;
+pub mod caldav;
 pub mod calendar;
 pub mod ews;
 pub mod health;

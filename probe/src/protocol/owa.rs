@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 
-use super::web::{self, Web};
+use super::web::{self, Web, path_on};
 use super::{Proof, Session, SignIn};
 use crate::auth::sasl::Credential;
 use crate::catalogue::{Reason, Step};
@@ -199,24 +199,6 @@ fn thrown_out(location: &str) -> Option<Fault> {
         return None;
     };
     Some(Fault::new(reason, &format!("{words}: {location}")))
-}
-
-/// A redirect within the host that was asked: cookies and passwords go nowhere else.
-fn path_on(endpoint: &Endpoint, location: &str) -> Result<String, Fault> {
-    if let Some(to) = Endpoint::of_url(location) {
-        let same = to.host.eq_ignore_ascii_case(&endpoint.host)
-            && to.tls == endpoint.tls
-            && to.port == endpoint.port;
-        if !same {
-            let words = format!("a redirect to {location}");
-            return Err(Fault::new(Reason::MailboxMoved, &words));
-        }
-        return Ok(to.path.to_string());
-    }
-    if location.starts_with('/') && !location.starts_with("//") {
-        return Ok(location.to_owned());
-    }
-    Err(Fault::new(Reason::ProtocolViolation, &format!("a redirect to {location:?}")))
 }
 
 /// application/x-www-form-urlencoded (WHATWG URL, section 5.2).

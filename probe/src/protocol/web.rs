@@ -418,6 +418,24 @@ pub fn fault_of(answer: &Answer) -> Option<Fault> {
     Some(fault)
 }
 
+/// Where a redirect or a reference leads, within the host that was asked: cookies and passwords go nowhere else.
+pub(super) fn path_on(endpoint: &Endpoint, location: &str) -> Result<String, Fault> {
+    if let Some(to) = Endpoint::of_url(location) {
+        let same = to.host.eq_ignore_ascii_case(&endpoint.host)
+            && to.tls == endpoint.tls
+            && to.port == endpoint.port;
+        if !same {
+            let words = format!("a redirect to {location}");
+            return Err(Fault::new(Reason::MailboxMoved, &words));
+        }
+        return Ok(to.path.to_string());
+    }
+    if location.starts_with('/') && !location.starts_with("//") {
+        return Ok(location.to_owned());
+    }
+    Err(Fault::new(Reason::ProtocolViolation, &format!("a redirect to {location:?}")))
+}
+
 /// `Retry-After` (RFC 9110, section 10.2.3): seconds or a date.
 fn rest_of(answer: &Answer) -> Option<Duration> {
     let value = answer.header("retry-after").trim();

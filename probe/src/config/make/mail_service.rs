@@ -69,9 +69,11 @@ impl Make {
             };
             endpoints.extend(endpoint.map(|endpoint| (protocol, endpoint)));
         }
-        if let Some(part) = &raw.autodiscover {
-            let endpoint = self.web(&path.key("autodiscover"), part, None);
-            endpoints.extend(endpoint.map(|endpoint| (Protocol::Autodiscover, endpoint)));
+        for (protocol, part) in [(Protocol::Autodiscover, &raw.autodiscover), (Protocol::Caldav, &raw.caldav)]
+        {
+            let Some(part) = part else { continue };
+            let endpoint = self.web(&path.key(protocol.name()), part, None);
+            endpoints.extend(endpoint.map(|endpoint| (protocol, endpoint)));
         }
         self.later_parts(path, raw);
         if endpoints.is_empty() && discovered.is_empty() && self.findings.problems.len() == told {
@@ -156,17 +158,9 @@ impl Make {
 
     /// Accepted and checked for shape; used once their protocols are built.
     fn later_parts(&mut self, path: &KeyPath, raw: &raw::MailService) {
-        for (key, part) in [("mapi", &raw.mapi), ("caldav", &raw.caldav)] {
-            let Some(part) = part else { continue };
-            let at = path.key(key).key("url");
-            match &part.url {
-                Some(url) => {
-                    self.check_url(&at, url, &["https", "http"]);
-                }
-                // Autodiscover can find it.
-                None if key == "mapi" => {}
-                None => self.missing(&at, "an https URL"),
-            }
+        // Autodiscover can find it.
+        if let Some(url) = raw.mapi.as_ref().and_then(|part| part.url.as_ref()) {
+            self.check_url(&path.key("mapi").key("url"), url, &["https", "http"]);
         }
     }
 
