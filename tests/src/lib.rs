@@ -3,8 +3,10 @@
 //! All of it is blocking, so that a test reads from top to bottom; what serves connections does so on a thread of its own.
 //! Nothing here knows the probe's code: it sees what an operator sees.
 
+mod attended;
 mod books;
 mod browser;
+mod calendars;
 mod certificates;
 mod config;
 mod http;
@@ -23,6 +25,7 @@ mod web;
 
 pub use books::{books_agree, messages};
 pub use browser::Browser;
+pub use calendars::Calendars;
 pub use certificates::{Ca, Flaw};
 pub use config::{Auth, Config};
 pub use http::{Answer, get, request};
