@@ -3,15 +3,18 @@
 
 #[path = "calendar/client.rs"]
 mod client;
+#[path = "calendar/user.rs"]
+mod user;
 
 use std::time::Duration;
 
-use client::{Client, MARK, User, accepted, around, draft, is};
+use client::{Client, MARK, draft};
 use jiff::ToSpan as _;
 use mailprobe::catalogue::Reason;
 use mailprobe::protocol::calendar::{Answer, Calendar as _, Draft, Repeat};
 use mailprobe::protocol::{FreeBusy as _, Status};
 use mailprobe_tests::{Calendars, PASSWORD, Scene, secs};
+use user::{User, accepted, around, is};
 
 /// What both servers have to do.
 const SERVERS: &[fn() -> Calendars] = &[Calendars::radicale, Calendars::cyrus];
