@@ -107,3 +107,64 @@ async fn a_host_says_where_its_calendars_are_before_anybody_signs_in() {
     }
     assert!(evil.asked().is_empty(), "{:?}", evil.asked());
 }
+
+/// Where the server tells of changes these are asked for; where it does not know the state any more, all of it.
+#[tokio::test]
+async fn a_second_look_asks_for_changes_alone_and_for_all_where_these_are_not_told() {
+    let begin = SystemTime::UNIX_EPOCH + Duration::from_secs(1_801_000_000);
+    let span = begin..begin + Duration::from_secs(366 * 86_400);
+    let kinds = [
+        // What a second look finds, and what was asked: a query, or changes.
+        ("nothing new", 1, &["query", "sync"][..]),
+        ("gone", 0, &["query", "sync"]),
+        ("forgotten", 1, &["query", "sync", "query"]),
+        ("cut short", 1, &["query", "sync", "query"]),
+        ("no state", 1, &["query", "query"]),
+    ];
+    for (kind, count, expected) in kinds {
+        let server = WebScript::start(move |asked: &Asked| {
+            let names = "xmlns=\"DAV:\"";
+            let changes = |inner: &str| {
+                let body = format!("<multistatus {names}>{inner}<sync-token>s2</sync-token></multistatus>");
+                Reply::Whole(207, "content-type: application/xml".to_owned(), body)
+            };
+            let status = |path: &str, status: &str| {
+                changes(&format!(
+                    "<response><href>{path}</href><status>HTTP/1.1 {status}</status></response>"
+                ))
+            };
+            if asked.method == "PROPFIND" && asked.body.contains("<D:sync-token/>") && kind != "no state" {
+                let body = format!(
+                    "<multistatus {names}><response><href>/c/</href><propstat><prop><sync-token>s1</sync-token></prop>\
+                     <status>HTTP/1.1 200 OK</status></propstat></response></multistatus>"
+                );
+                return Reply::Whole(207, "content-type: application/xml".to_owned(), body);
+            }
+            if !asked.body.contains("sync-collection") {
+                return elsewhere(good(asked), "");
+            }
+            assert!(asked.body.contains("<D:sync-token>s1</D:sync-token>"), "{}", asked.body);
+            match kind {
+                "gone" => status("/c/1.ics", "404 Not Found"),
+                "cut short" => status("/c/", "507 Insufficient Storage"),
+                "forgotten" => {
+                    let body = format!("<error {names}><valid-sync-token/></error>");
+                    Reply::Whole(403, "content-type: application/xml".to_owned(), body)
+                }
+                _ => changes(""),
+            }
+        });
+        let url = format!("http://{}/c/", server.address());
+        let mut session = opened(&url, None, "alice", "alice@lab.test", "pw").await.expect("a session");
+        let rec = Recorder::default();
+        let first = session.list(span.clone(), "UTC", client::MARK, &rec).await.expect("entries");
+        let second = session.list(span.clone(), "UTC", client::MARK, &rec).await.expect("entries");
+        assert_eq!((first.len(), second.len()), (1, count), "{kind}");
+        let asked = server.asked();
+        let reports = asked.iter().filter(|asked| asked.method == "REPORT");
+        let reports: Vec<_> = reports
+            .map(|asked| if asked.body.contains("sync-collection") { "sync" } else { "query" })
+            .collect();
+        assert_eq!(reports, expected, "{kind}");
+    }
+}

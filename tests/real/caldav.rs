@@ -87,6 +87,52 @@ async fn entries_are_made_moved_and_deleted_whatever_the_day_and_the_zone() {
     }
 }
 
+/// The same span again and again: what has changed since is asked for, not all of it.
+#[tokio::test]
+async fn each_look_shows_what_another_has_done_since() {
+    for start in SERVERS {
+        let server = start();
+        let (mut one, mut other) = (user(&server, "alice").open().await, user(&server, "alice").open().await);
+        let first = draft("seen", "Europe/Lisbon", "2027-02-03T10:00", 30);
+        let second = draft("too", "Europe/Lisbon", "2027-02-09T10:00", 30);
+        let mut then = first.clone();
+        then.time.start = first.time.start.saturating_add(30.minutes());
+        let span = around(&first).start..around(&second).end;
+        let mut looks = Vec::new();
+        let mut look = async || {
+            let found = other.list(span.clone()).await;
+            looks
+                .push(found.iter().map(|entry| (entry.uid.clone(), entry.spans.clone())).collect::<Vec<_>>());
+        };
+        look().await;
+        one.create(&first).await;
+        look().await;
+        one.create(&second).await;
+        look().await;
+        let id = one.only(&first).await.id;
+        accepted(one.try_update(&id, &then).await);
+        look().await;
+        let id = one.only(&then).await.id;
+        accepted(one.try_delete(&id).await);
+        look().await;
+        look().await;
+        let shown = |drafts: &[&Draft]| {
+            drafts.iter().map(|of| (of.uid.to_string(), of.spans().expect("times"))).collect::<Vec<_>>()
+        };
+        let expected = [
+            shown(&[]),
+            shown(&[&first]),
+            shown(&[&first, &second]),
+            shown(&[&then, &second]),
+            shown(&[&second]),
+            shown(&[&second]),
+        ];
+        assert_eq!(looks, expected);
+        let id = one.only(&second).await.id;
+        accepted(one.try_delete(&id).await);
+    }
+}
+
 #[tokio::test]
 async fn what_was_changed_by_another_since_is_not_overwritten() {
     for start in SERVERS {

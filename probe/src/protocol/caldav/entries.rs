@@ -48,7 +48,7 @@ impl Caldav {
         let zone =
             TimeZone::get(zone).map_err(|error| Fault::new(Reason::InternalError, &error.to_string()))?;
         let calendar = self.find(rec).await?.calendar;
-        let all = self.query(&calendar, Some(&span), rec).await?;
+        let all = self.look(&calendar, &span, mark, rec).await?;
         let (mut found, mut seen) = (Vec::new(), Seen::new());
         for of in &all {
             let Some(object) = marked(of, mark, &span, &zone)? else { continue };

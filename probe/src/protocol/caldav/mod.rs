@@ -8,6 +8,7 @@ mod free_busy;
 mod multistatus;
 mod propfind;
 mod report;
+mod sync;
 mod write;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::net::{Net, To};
 use crate::outcome::{Fact, Fault, Fut, Recorder};
 use discover::{Context, Found, WELL_KNOWN};
 use entries::Seen;
+use sync::Kept;
 
 /// A session.
 pub struct Caldav {
@@ -37,6 +39,7 @@ pub struct Caldav {
     context: Context,
     found: Option<Found>,
     seen: Seen,
+    kept: Option<Kept>,
 }
 
 impl Caldav {
@@ -57,7 +60,15 @@ impl Caldav {
             (Web::connect(net, endpoint, to, rec).await?, endpoint.path.to_string())
         };
         let address = address.to_lowercase().into();
-        Ok(Self { web, start, address, context: Context::default(), found: None, seen: Seen::new() })
+        Ok(Self {
+            web,
+            start,
+            address,
+            context: Context::default(),
+            found: None,
+            seen: Seen::new(),
+            kept: None,
+        })
     }
 
     async fn ask(&mut self, ask: Ask, rec: &Recorder) -> Result<Answer, Fault> {

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
+use super::multistatus::Response;
 use super::propfind::{NAMES, XML};
 use super::{Caldav, method};
 use crate::catalogue::Reason;
@@ -15,6 +16,7 @@ use crate::outcome::{Fault, Recorder};
 const MARGIN: Duration = Duration::from_secs(26 * 60 * 60);
 
 /// An object as it lies there.
+#[derive(Clone)]
 pub(super) struct Resource {
     pub(super) path: String,
     pub(super) etag: String,
@@ -51,22 +53,20 @@ impl Caldav {
             "<?xml version=\"1.0\" encoding=\"utf-8\"?><C:calendar-query {NAMES}><D:prop><D:getetag/><C:calendar-data/>\
              </D:prop><C:filter><C:comp-filter name=\"VCALENDAR\">{filter}</C:comp-filter></C:filter></C:calendar-query>"
         );
-        self.responses(ask(path, "1", body), rec, |all| {
-            let mut found = Vec::with_capacity(all.len());
-            for of in all {
-                if let Some(fault) = of.refused() {
-                    return Err(fault);
-                }
-                for wanted in ["calendar-data", "getetag"] {
-                    if of.text(wanted).is_empty() {
-                        return Err(of.lacks(wanted));
-                    }
-                }
-                let (etag, text) = (of.text("getetag").to_owned(), of.text("calendar-data").to_owned());
-                found.push(Resource { path: of.path.clone(), etag, text });
-            }
-            Ok(found)
-        })
-        .await
+        self.responses(ask(path, "1", body), rec, |all| all.iter().map(resource).collect()).await
     }
+}
+
+/// A response's object; a fault where it is not shown.
+pub(super) fn resource(of: &Response<'_, '_>) -> Result<Resource, Fault> {
+    if let Some(fault) = of.refused() {
+        return Err(fault);
+    }
+    for wanted in ["calendar-data", "getetag"] {
+        if of.text(wanted).is_empty() {
+            return Err(of.lacks(wanted));
+        }
+    }
+    let (etag, text) = (of.text("getetag").to_owned(), of.text("calendar-data").to_owned());
+    Ok(Resource { path: of.path.clone(), etag, text })
 }
