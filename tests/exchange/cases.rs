@@ -47,7 +47,7 @@ fn error(code: &str, more: &str) -> Reply {
     ))
 }
 
-fn fault(status: u16, code: &str) -> Reply {
+pub fn fault(status: u16, code: &str) -> Reply {
     let body = envelope(&format!(
         "<s:Fault><faultcode xmlns:a=\"x\">a:{code}</faultcode><faultstring xml:lang=\"en-US\">words of the fault</faultstring>\
          <detail><e:ResponseCode xmlns:e=\"http://schemas.microsoft.com/exchange/services/2006/errors\">{code}</e:ResponseCode>\

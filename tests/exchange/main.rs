@@ -3,6 +3,7 @@
 
 mod autodiscover;
 mod cases;
+mod listed;
 mod prepare;
 mod round;
 

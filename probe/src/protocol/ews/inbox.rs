@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::get_item::Part;
+use super::soap::is_unable;
 use super::streaming::Told;
 use super::sync_folder_items::Listed;
 use super::{Ews, distinguished};
@@ -41,6 +42,31 @@ struct Known {
 
 impl Ews {
     async fn look_into(&mut self, folder: Folder, rec: &Recorder) -> Result<Looked, Fault> {
+        if !self.unsynced {
+            match self.synchronise(folder, rec).await {
+                Err(fault) if is_unable(&fault) => self.unsynced = true,
+                looked => return looked,
+            }
+        }
+        self.list(folder, rec).await
+    }
+
+    /// All of it again and again.
+    async fn list(&mut self, folder: Folder, rec: &Recorder) -> Result<Looked, Fault> {
+        let began = Instant::now();
+        let listing = self.find_items(folder, rec).await?;
+        let at = Instant::now();
+        let known = self.folders.known.entry(folder).or_default();
+        let fresh: Vec<_> =
+            listing.items.iter().filter(|item| !known.items.contains_key(&item.id)).cloned().collect();
+        known.items = listing.items.iter().map(|item| (item.id.clone(), item.size)).collect();
+        let present = listing.items.into_iter().map(|item| ItemId { folder, id: item.id });
+        let present = listing.whole.then(|| present.collect());
+        let found = self.read(folder, &fresh, at, rec).await?;
+        Ok(Looked { began, found, present, total: listing.total })
+    }
+
+    async fn synchronise(&mut self, folder: Folder, rec: &Recorder) -> Result<Looked, Fault> {
         let began = Instant::now();
         let mut known = self.folders.known.remove(&folder).unwrap_or_default();
         let is_first = known.state.is_empty();

@@ -4,6 +4,7 @@
 
 mod create_item;
 mod delete_item;
+mod find_item;
 mod get_folder;
 mod get_item;
 mod get_user_availability;
@@ -41,6 +42,8 @@ pub struct Ews {
     anchor: Arc<str>,
     folders: Folders,
     told: Option<Told>,
+    /// The server knows no SyncFolderItems.
+    unsynced: bool,
 }
 
 impl Ews {
@@ -57,7 +60,7 @@ impl Ews {
     ) -> Result<Self, Fault> {
         let web = Web::connect(net, endpoint, to, rec).await?;
         let anchor = Arc::clone(anchor);
-        Ok(Self { web, anchor, folders: Folders::default(), told: None })
+        Ok(Self { web, anchor, folders: Folders::default(), told: None, unsynced: false })
     }
 
     /// Asks one operation and reads its whole answer, judged as far as HTTP goes.

@@ -118,6 +118,22 @@ pub(super) fn response<'a, 'd>(
     Ok(first)
 }
 
+/// What an older server, or one that is not Exchange, answers to an operation that it does not know.
+pub(super) fn is_unable(fault: &Fault) -> bool {
+    matches!(
+        fault.server_code.as_str(),
+        "ErrorInvalidRequest"
+            | "ErrorSchemaValidation"
+            | "ErrorInvalidOperation"
+            | "ErrorNotSupported"
+            | "ErrorInvalidServerVersion"
+            | "ErrorIncorrectSchemaVersion"
+            | "ErrorInvalidPullSubscriptionId"
+            | "Client"
+            | "501"
+    )
+}
+
 fn soap_fault(answer: &Answer, fault: Node<'_, '_>) -> Fault {
     let code = [word(fault, "ResponseCode"), word(fault, "ErrorCode"), word(fault, "faultcode")];
     let code = code.into_iter().find(|code| !code.is_empty()).unwrap_or_default();

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::soap::is_unable;
 use super::{Ews, refuse_forbidden, request, soap};
 use crate::auth::gate;
 use crate::catalogue::Reason;
@@ -229,22 +230,6 @@ enum Heard {
 /// Refused, paused, or asked to rest: the whole session's matter.
 fn ends(fault: &Fault) -> bool {
     gate::is_refusal(fault.reason) || fault.reason == Reason::CredentialPaused || fault.rest.is_some()
-}
-
-/// What an older server, or one that is not Exchange, answers to a request for streaming.
-fn is_unable(fault: &Fault) -> bool {
-    matches!(
-        fault.server_code.as_str(),
-        "ErrorInvalidRequest"
-            | "ErrorSchemaValidation"
-            | "ErrorInvalidOperation"
-            | "ErrorNotSupported"
-            | "ErrorInvalidServerVersion"
-            | "ErrorIncorrectSchemaVersion"
-            | "ErrorInvalidPullSubscriptionId"
-            | "Client"
-            | "501"
-    )
 }
 
 impl Envelopes {

@@ -28,6 +28,16 @@ pub(super) struct Listed {
     pub(super) received: String,
 }
 
+impl Listed {
+    pub(super) fn of(id: &str, item: roxmltree::Node<'_, '_>) -> Self {
+        Self {
+            id: id.to_owned(),
+            size: soap::word(item, "Size").parse().unwrap_or(0),
+            received: soap::word(item, "DateTimeReceived").to_owned(),
+        }
+    }
+}
+
 impl Ews {
     pub(super) async fn sync_folder_items(
         &mut self,
@@ -68,11 +78,7 @@ impl Ews {
         for change in list.into_iter().flat_map(|list| list.children()).filter(roxmltree::Node::is_element) {
             let Some(id) = soap::below(change, "ItemId").and_then(|id| id.attribute("Id")) else { continue };
             match change.tag_name().name() {
-                "Create" => changes.created.push(Listed {
-                    id: id.to_owned(),
-                    size: soap::word(change, "Size").parse().unwrap_or(0),
-                    received: soap::word(change, "DateTimeReceived").to_owned(),
-                }),
+                "Create" => changes.created.push(Listed::of(id, change)),
                 "Delete" => changes.deleted.push(id.to_owned()),
                 _ => {}
             }
