@@ -23,24 +23,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/attend.sh"
 packages=(apache2-bin libapache2-mod-auth-gssapi faketime)
 
-die() { echo "apache.sh: $*" >&2; exit 1; }
-
-instance() { # DIR: what `up` left behind
-  [ -s "$1/settings" ] || die "no Apache in $1"
-  DIR=$(cd "$1" && pwd)
-  # shellcheck disable=SC1091
-  . "$DIR/settings"
-}
-
-alive() {
-  local pid=''
-  if [ -s "$DIR/pid" ]; then read -r pid <"$DIR/pid" || true; fi
-  [ -n "$pid" ] && grep -q apache2 "/proc/$pid/comm" 2>/dev/null
-}
-
-dead() { ! alive; }
-
-listens() { (exec 3<>"/dev/tcp/127.0.0.1/$HTTPS_PORT") 2>/dev/null; }
+# Read by attend.sh.
+# shellcheck disable=SC2034
+server=Apache pid_file=pid process=apache2
 
 place() { # PATH LINES: the backend below PATH, for whoever these lines let in
   local user
@@ -118,24 +103,4 @@ up() {
   echo "up: $HTTPS_PORT"
 }
 
-down() {
-  local pid=''
-  alive || return 0
-  read -r pid <"$DIR/pid" || true
-  kill -TERM "$pid"
-  until_true 100 dead || die "Apache still runs 10 s after SIGTERM"
-}
-
-verb=${1:-}
-case $verb in
-  install) exec "$here/mail.sh" install "${packages[@]}" ;;
-  up | attend) [ $# = 2 ] || usage ;;
-  down) [ $# = 2 ] || usage; instance "$2" ;;
-  *) usage ;;
-esac
-
-case $verb in
-  up) up "$2" ;;
-  down) down ;;
-  attend) attend "$2" ;;
-esac
+verbs "$@"

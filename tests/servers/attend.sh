@@ -1,5 +1,42 @@
-# What the servers' scripts share; each of them has `up DIR`, `instance DIR` and `down`, and keeps logs in $DIR/log.
-# shellcheck shell=bash
+# What the servers' scripts share; each of them has `up DIR`, and keeps logs in $DIR/log. Who has one process on one port says
+# by `server` what it is called, by `pid_file` and `process` how it is found; others have verbs of their own.
+# shellcheck shell=bash disable=SC2154
+
+die() { echo "${0##*/}: $*" >&2; exit 1; }
+
+instance() { # DIR: what `up` left behind
+  [ -s "$1/settings" ] || die "no $server in $1"
+  DIR=$(cd "$1" && pwd)
+  # shellcheck disable=SC1091
+  . "$DIR/settings"
+}
+
+alive() {
+  local pid=''
+  if [ -s "$DIR/$pid_file" ]; then read -r pid <"$DIR/$pid_file" || true; fi
+  [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "$process"
+}
+
+dead() { ! alive; }
+
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$HTTPS_PORT") 2>/dev/null; }
+
+down() {
+  local pid=''
+  alive || return 0
+  read -r pid <"$DIR/$pid_file" || true
+  kill -TERM "$pid"
+  until_true 100 dead || die "$server still runs 10 s after SIGTERM"
+}
+
+verbs() { # install | up DIR | down DIR | attend DIR
+  case ${1:-} in
+    install) exec "$here/mail.sh" install "${packages[@]}" ;;
+    up | attend) [ $# = 2 ] || usage; "$1" "$2" ;;
+    down) [ $# = 2 ] || usage; instance "$2"; down ;;
+    *) usage ;;
+  esac
+}
 
 until_true() { # TENTHS COMMAND…
   local n=$1; shift

@@ -20,24 +20,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 packages=(cyrus-common cyrus-caldav sasl2-bin)
 programs=/usr/lib/cyrus/bin
 
-die() { echo "cyrus.sh: $*" >&2; exit 1; }
-
-instance() { # DIR: what `up` left behind
-  [ -s "$1/settings" ] || die "no Cyrus in $1"
-  DIR=$(cd "$1" && pwd)
-  # shellcheck disable=SC1091
-  . "$DIR/settings"
-}
-
-alive() {
-  local pid=''
-  if [ -s "$DIR/run/master.pid" ]; then read -r pid <"$DIR/run/master.pid" || true; fi
-  [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q cyrus/bin/master
-}
-
-dead() { ! alive; }
-
-listens() { (exec 3<>"/dev/tcp/127.0.0.1/$HTTPS_PORT") 2>/dev/null; }
+# Read by attend.sh.
+# shellcheck disable=SC2034
+server=Cyrus pid_file=run/master.pid process=cyrus/bin/master
 
 configuration() {
   cat >"$DIR/imapd.conf" <<X
@@ -118,24 +103,4 @@ up() {
   echo "up: $HTTPS_PORT"
 }
 
-down() {
-  local pid=''
-  alive || return 0
-  read -r pid <"$DIR/run/master.pid" || true
-  kill -TERM "$pid"
-  until_true 100 dead || die "Cyrus still runs 10 s after SIGTERM"
-}
-
-verb=${1:-}
-case $verb in
-  install) exec "$here/mail.sh" install "${packages[@]}" ;;
-  up | attend) [ $# = 2 ] || usage ;;
-  down) [ $# = 2 ] || usage; instance "$2" ;;
-  *) usage ;;
-esac
-
-case $verb in
-  up) up "$2" ;;
-  down) down ;;
-  attend) attend "$2" ;;
-esac
+verbs "$@"

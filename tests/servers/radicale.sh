@@ -21,24 +21,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/attend.sh"
 packages=(radicale)
 
-die() { echo "radicale.sh: $*" >&2; exit 1; }
-
-instance() { # DIR: what `up` left behind
-  [ -s "$1/settings" ] || die "no Radicale in $1"
-  DIR=$(cd "$1" && pwd)
-  # shellcheck disable=SC1091
-  . "$DIR/settings"
-}
-
-alive() {
-  local pid=''
-  if [ -s "$DIR/pid" ]; then read -r pid <"$DIR/pid" || true; fi
-  [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q radicale
-}
-
-dead() { ! alive; }
-
-listens() { (exec 3<>"/dev/tcp/127.0.0.1/$HTTPS_PORT") 2>/dev/null; }
+# Read by attend.sh.
+# shellcheck disable=SC2034
+server=Radicale pid_file=pid process=radicale
 
 collection() { # PATH COMPONENT
   mkdir -p "$DIR/store/collection-root/$1"
@@ -90,28 +75,9 @@ X
   echo "up: $HTTPS_PORT"
 }
 
-down() {
-  local pid=''
-  alive || return 0
-  read -r pid <"$DIR/pid" || true
-  kill -TERM "$pid"
-  until_true 100 dead || die "Radicale still runs 10 s after SIGTERM"
-}
-
 refusals() { grep -c "Failed login attempt .*: '$1'" "$DIR/log/radicale.log" || true; }
 
-verb=${1:-}
-case $verb in
-  install) exec "$here/mail.sh" install "${packages[@]}" ;;
-  up | attend) [ $# = 2 ] || usage ;;
-  down) [ $# = 2 ] || usage; instance "$2" ;;
-  refusals) [ $# = 3 ] || usage; instance "$2" ;;
-  *) usage ;;
-esac
-
-case $verb in
-  up) up "$2" ;;
-  down) down ;;
-  attend) attend "$2" ;;
-  refusals) refusals "$3" ;;
+case ${1:-} in
+  refusals) [ $# = 3 ] || usage; instance "$2"; refusals "$3" ;;
+  *) verbs "$@" ;;
 esac

@@ -4,25 +4,16 @@ import zoneinfo
 from datetime import date, datetime, timedelta, timezone
 
 import caldav
-import requests.adapters
 from exchangelib import BASIC, DELEGATE, Account, CalendarItem, Configuration, Credentials, EWSDate, EWSDateTime, EWSTimeZone
 from exchangelib import UTC as EWS_UTC
-from exchangelib.protocol import BaseProtocol
 from exchangelib.recurrence import DailyPattern, Recurrence
+
+import trust  # noqa: F401
 
 base = f"https://localhost:{os.environ['HTTPS_PORT']}"
 password = os.environ["PASSWORD"]
 UTC = timezone.utc
 hour, day = timedelta(hours=1), timedelta(days=1)
-
-
-class Adapter(requests.adapters.HTTPAdapter):
-    def cert_verify(self, conn, url, verify, cert):
-        super().cert_verify(conn, url, os.environ["CA_FILE"], cert)
-
-
-BaseProtocol.HTTP_ADAPTER_CLS = Adapter
-BaseProtocol.TIMEOUT = 20
 
 
 def account(name):

@@ -3,7 +3,6 @@ import datetime
 import os
 import zoneinfo
 
-import requests.adapters
 from exchangelib import (
     BASIC, DELEGATE, UTC, Account, Attendee, CalendarItem, Configuration, Credentials, EWSDate, EWSDateTime, EWSTimeZone,
     ExtendedProperty,
@@ -13,20 +12,11 @@ from exchangelib.errors import (
 )
 from exchangelib.items import MeetingCancellation, MeetingRequest, MeetingResponse
 from exchangelib.properties import CreatedEvent, DeletedEvent, ModifiedEvent
-from exchangelib.protocol import BaseProtocol
 from exchangelib.recurrence import DailyPattern, Recurrence, WeeklyPattern
 
+import trust  # noqa: F401
+
 endpoint = f"https://localhost:{os.environ['HTTPS_PORT']}/EWS/Exchange.asmx"
-
-
-class Adapter(requests.adapters.HTTPAdapter):
-    def cert_verify(self, conn, url, verify, cert):
-        super().cert_verify(conn, url, os.environ["CA_FILE"], cert)
-
-
-BaseProtocol.HTTP_ADAPTER_CLS = Adapter
-BaseProtocol.TIMEOUT = 20
-
 
 class Token(ExtendedProperty):
     distinguished_property_set_id = "PublicStrings"

@@ -2,7 +2,6 @@
 import datetime
 import os
 
-import requests.adapters
 from exchangelib import (
     BASIC, DELEGATE, NTLM, UTC, Account, Configuration, Credentials, EWSDateTime, HTMLBody, Mailbox, Message, Q,
 )
@@ -11,20 +10,12 @@ from exchangelib.errors import (
     ErrorItemNotFound, ErrorNonExistentMailbox, ErrorSendAsDenied, ErrorSubscriptionNotFound, UnauthorizedError,
 )
 from exchangelib.properties import CreatedEvent, NewMailEvent, StatusEvent
-from exchangelib.protocol import BaseProtocol
+
+import trust  # noqa: F401
 
 port = os.environ["HTTPS_PORT"]
 password = os.environ["PASSWORD"]
 endpoint = f"https://localhost:{port}/EWS/Exchange.asmx"
-
-
-class Adapter(requests.adapters.HTTPAdapter):
-    def cert_verify(self, conn, url, verify, cert):
-        super().cert_verify(conn, url, os.environ["CA_FILE"], cert)
-
-
-BaseProtocol.HTTP_ADAPTER_CLS = Adapter
-BaseProtocol.TIMEOUT = 20
 
 
 def account(name="alice", secret=password, auth=None):
