@@ -364,9 +364,9 @@ pub struct Lane {
     pub mailbox: Arc<str>,
     pub protocol: Protocol,
     pub role: Role,
-    /// The submitting protocol, where there is one.
+    /// The protocol that submits, or writes, where there is one.
     pub send: Option<Protocol>,
-    /// A view: the sender's mail service. A sender: the receiver's. Else empty.
+    /// A view: the sender's or writer's mail service. A sender or writer: the receiver's. Else empty.
     pub peer_mail_service: Arc<str>,
     /// From one slot of this lane to the next.
     pub interval: Duration,
@@ -377,6 +377,21 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// Whether it awaits messages, and keeps books of them.
+    pub fn has_books(&self) -> bool {
+        self.kind == Kind::Roundtrip && self.role == Role::View
+    }
+
+    /// Whether its run leaves something in the mailbox that it takes away again.
+    pub fn is_tidy(&self) -> bool {
+        match self.kind {
+            Kind::Roundtrip => self.role == Role::View,
+            Kind::Calendar | Kind::FreeBusy => self.role == Role::Write,
+            Kind::Meeting => true,
+            _ => false,
+        }
+    }
+
     /// The value of a label of this lane; `""` for one that it does not have.
     pub fn label(&self, name: &str) -> &str {
         match name {
@@ -386,7 +401,7 @@ impl Lane {
             "mailbox" => &self.mailbox,
             "protocol" => self.protocol.name(),
             "role" => self.role.name(),
-            "send" => self.send.map_or("", Protocol::name),
+            "send" | "write" => self.send.map_or("", Protocol::name),
             "peer_mail_service" => &self.peer_mail_service,
             _ => "",
         }
@@ -444,7 +459,7 @@ pub enum Judged {
     Abandoned,
 }
 
-/// Why a message of the fleet's was deleted without being ours to await; the label value `why`.
+/// Why a message or an entry of the fleet's was deleted without being ours to await; the label value `why`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Swept {
     /// Of an earlier process.
@@ -492,11 +507,13 @@ pub enum Event {
     /// Told beside `Message { judged: Lost }`: what a vendor's support asks for. `accepted`: the server's words when it
     /// took the message.
     Loss { lane: Arc<Lane>, slot: u32, message_id: Said, accepted: Said, accepted_at: SystemTime },
+    /// A lane saw a change of an entry; how long after its acceptance.
+    Visible { lane: Arc<Lane>, action: Step, after: Duration },
     /// How many messages a view lane awaits now, and since when the oldest.
     InFlight { lane: Arc<Lane>, count: usize, oldest: Option<Instant> },
-    /// A message of the fleet's that nobody awaits was deleted.
+    /// A message or an entry of the fleet's that nobody awaits was deleted.
     Swept { seat: Seat, why: Swept },
-    /// Our own messages could not be deleted.
+    /// Our own messages or entries could not be deleted.
     CleanupFailed { seat: Seat, role: Role, fault: Fault },
     /// A kept session changed its state.
     View { seat: Seat, state: ViewState },

@@ -16,10 +16,12 @@ use tokio_util::task::TaskTracker;
 use crate::account::Account;
 use crate::auth::gate::Gate;
 use crate::check::autodiscover::Autodiscover;
+use crate::check::calendar::Calendar;
 use crate::check::directory::Directory;
 use crate::check::endpoint::Endpoint;
 use crate::check::free_busy::FreeBusy;
 use crate::check::login::Login;
+use crate::check::meeting::Meeting;
 use crate::check::roundtrip::Roundtrip;
 use crate::check::visit::{Errand, Visit};
 use crate::check::{Check, reference};
@@ -235,8 +237,19 @@ impl World {
             What::Directory { mailbox, of: whom, .. } => {
                 self.visit(of, plan, mailbox, Directory { of: Arc::clone(&whom.address) })?
             }
-            What::FreeBusy { mailbox, of: whom, .. } => {
-                self.visit(of, plan, mailbox, FreeBusy { of: Arc::clone(&whom.address) })?
+            What::Calendar(calendar) => {
+                let account = self.account(plan, &calendar.mailbox)?;
+                Arc::new(Calendar::new(of, calendar, account, Arc::clone(context)))
+            }
+            What::Meeting(meeting) => {
+                let organizer = self.account(plan, &meeting.organizer.mailbox)?;
+                let attendee = self.account(plan, &meeting.attendee.mailbox)?;
+                Arc::new(Meeting::new(of, meeting, organizer, attendee, Arc::clone(context)))
+            }
+            What::FreeBusy(free_busy) => {
+                let (looks, writes) =
+                    (self.account(plan, &free_busy.mailbox)?, self.account(plan, &free_busy.of)?);
+                Arc::new(FreeBusy::new(of, free_busy, looks, writes, Arc::clone(context)))
             }
             What::Autodiscover { mailbox } => {
                 let mail_service = Arc::clone(&mailbox.mail_service);
@@ -416,14 +429,8 @@ async fn settled(
 
 /// How far apart two attempts to sign in to that mailbox are: the shortest interval of the checks that use it.
 fn slot_of(plan: &Plan, mailbox: &Mailbox) -> Duration {
-    let uses = |check: &&Arc<plan::Check>| match &check.what {
-        What::Roundtrip(trip) => trip.from.name == mailbox.name || trip.to.name == mailbox.name,
-        What::Login { mailbox: of, .. }
-        | What::Directory { mailbox: of, .. }
-        | What::FreeBusy { mailbox: of, .. }
-        | What::Autodiscover { mailbox: of } => of.name == mailbox.name,
-        What::Endpoint { .. } => false,
-    };
+    let uses =
+        |check: &&Arc<plan::Check>| check.what.sessions().iter().any(|(of, _)| of.name == mailbox.name);
     let shortest = plan.checks.iter().filter(uses).map(|check| check.every).min();
     shortest.unwrap_or_default().max(Duration::from_secs(60))
 }

@@ -1,6 +1,7 @@
 //! The kinds of check.
 
 use super::protocol::Capability;
+use super::step::Step;
 
 /// A kind of check; the label value `kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,22 +69,30 @@ const KINDS: &[KindRow] = &[
         example: "endpoint: { mail_service: hq, every: 60s }",
         built: true,
     },
-    not_yet(
-        Kind::Calendar,
-        "calendar",
-        "calendar: { mailbox: alice, write: ews, views: [ews, mapi], every: 5m }",
-    ),
-    not_yet(
-        Kind::Meeting,
-        "meeting",
-        "meeting: { organizer: alice, attendee: bob, protocol: ews, every: 15m }",
-    ),
+    KindRow {
+        id: Kind::Calendar,
+        name: "calendar",
+        help: "Makes an entry, moves it, gives it another place, deletes it, and awaits each change in every view of the mailbox.",
+        roles: &[Role::Write, Role::View],
+        needs: &[Capability::Calendar],
+        example: "calendar: { mailbox: alice, write: ews, views: [ews, caldav], every: 5m }",
+        built: true,
+    },
+    KindRow {
+        id: Kind::Meeting,
+        name: "meeting",
+        help: "Invites the attendee, who accepts; moves the meeting, calls it off, and awaits each at the other side.",
+        roles: &[Role::Write, Role::View],
+        needs: &[Capability::Calendar],
+        example: "meeting: { organizer: alice, attendee: bob, protocol: ews, every: 15m }",
+        built: true,
+    },
     KindRow {
         id: Kind::FreeBusy,
         name: "free_busy",
-        help: "Reads the free/busy times of another mailbox, as for a meeting's invitation.",
-        roles: &[Role::Check],
-        needs: &[Capability::FreeBusy],
+        help: "Makes another mailbox busy for half an hour and awaits that in its free/busy times, as for an invitation; then free again.",
+        roles: &[Role::Write, Role::Check],
+        needs: &[Capability::Calendar, Capability::FreeBusy],
         example: "free_busy: { mailbox: alice, of: bob, protocol: ews, every: 15m }",
         built: true,
     },
@@ -134,6 +143,16 @@ impl Kind {
     /// The label value.
     pub fn name(self) -> &'static str {
         self.row().name
+    }
+
+    /// The changes of an entry that a side awaits; the values of the label `action`.
+    pub fn awaited(self, role: Role) -> &'static [Step] {
+        match (self, role) {
+            (Self::Calendar, Role::View) => &[Step::Create, Step::Move, Step::Relocate, Step::Delete],
+            (Self::Meeting, Role::View) => &[Step::Invite, Step::Move, Step::Cancel],
+            (Self::Meeting, Role::Write) => &[Step::Answer],
+            _ => &[],
+        }
     }
 }
 

@@ -61,6 +61,8 @@ const DURATION: &[&str] = &["check", "kind", "mail_service", "protocol", "role"]
 pub const VIEW: &[&str] = &["check", "mail_service", "mailbox", "peer_mail_service", "protocol", "send"];
 /// The labels of what was sent.
 pub const SENT: &[&str] = &["check", "mail_service", "mailbox", "peer_mail_service", "send"];
+/// The labels of a change of an entry, as a view sees it.
+const CHANGE: &[&str] = &["check", "mail_service", "mailbox", "action", "write", "protocol"];
 const SEAT: &[&str] = &["mail_service", "mailbox", "protocol"];
 const SEAT_END: &[&str] = &["mail_service", "mailbox", "protocol", "cause", "planned"];
 const SEAT_WHY: &[&str] = &["mail_service", "mailbox", "protocol", "why"];
@@ -74,15 +76,39 @@ const MAILBOX: &[&str] = &["mailbox"];
 const SERVICE: &[&str] = &["mail_service"];
 const CREDENTIAL: &[&str] = &["mailbox", "method", "flow"];
 
-const ALL: &[Kind] =
-    &[Kind::Roundtrip, Kind::Login, Kind::Endpoint, Kind::FreeBusy, Kind::Directory, Kind::Autodiscover];
-const TRIP: &[Kind] = &[Kind::Roundtrip];
-const ENDPOINTS: &[Kind] = &[Kind::Endpoint];
-const MAIL: &[Kind] = &[Kind::Roundtrip, Kind::Login, Kind::FreeBusy, Kind::Directory, Kind::Autodiscover];
+/// Every kind of check.
+pub const ALL: &[Kind] = &[
+    Kind::Roundtrip,
+    Kind::Login,
+    Kind::Endpoint,
+    Kind::Calendar,
+    Kind::Meeting,
+    Kind::FreeBusy,
+    Kind::Directory,
+    Kind::Autodiscover,
+];
+pub const TRIP: &[Kind] = &[Kind::Roundtrip];
+/// Those that await changes of entries.
+pub const ENTRIES: &[Kind] = &[Kind::Calendar, Kind::Meeting];
+/// Those that leave something in a mailbox and take it away again.
+pub const TIDY: &[Kind] = &[Kind::Roundtrip, Kind::Calendar, Kind::Meeting, Kind::FreeBusy];
+pub const ENDPOINTS: &[Kind] = &[Kind::Endpoint];
+/// Those that sign in.
+pub const MAIL: &[Kind] = &[
+    Kind::Roundtrip,
+    Kind::Login,
+    Kind::Calendar,
+    Kind::Meeting,
+    Kind::FreeBusy,
+    Kind::Directory,
+    Kind::Autodiscover,
+];
 const OWN: &[Kind] = &[];
 
 /// Upper bounds of `mailprobe_check_duration_seconds`, in seconds.
 pub const DURATION_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// Upper bounds of `mailprobe_calendar_seconds`, in seconds.
+pub const CALENDAR_BUCKETS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0];
 /// Upper bounds of `mailprobe_roundtrip_seconds`, in seconds; each check's `late_after` is added.
 pub const ROUNDTRIP_BUCKETS: &[f64] =
     &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0];
@@ -119,9 +145,10 @@ pub const METRICS: &[Metric] = &[
     m("mailprobe_messages_junked_total", Counter, "Received messages that were found in the junk folder.", VIEW, TRIP, AtZero),
     m("mailprobe_messages_resurfaced_total", Counter, "Lost messages that were seen after all.", VIEW, TRIP, AtZero),
     m("mailprobe_messages_bounced_total", Counter, "Messages that came back to the sender as undeliverable.", VIEW, TRIP, AtZero),
-    m("mailprobe_messages_swept_total", Counter, "Messages of the fleet's that nobody awaited and that were deleted, by why.", SEAT_WHY, TRIP, AtZero),
+    m("mailprobe_messages_swept_total", Counter, "Messages and entries of the fleet's that nobody awaited and that were deleted, by why.", SEAT_WHY, TIDY, AtZero),
     m("mailprobe_messages_in_flight", Gauge, "Messages awaited in this view now.", VIEW, TRIP, AtZero),
     m("mailprobe_oldest_in_flight_seconds", Gauge, "Age of the oldest message awaited in this view; 0 when none is.", VIEW, TRIP, AtZero),
+    m("mailprobe_calendar_seconds", Histogram, "From the acceptance of a change of an entry until this view showed it; what was seen in time only.", CHANGE, ENTRIES, AtZero),
     m("mailprobe_session_up", Gauge, "Whether the kept session of this view is up.", SEAT, TRIP, WhenJudged),
     m("mailprobe_session_ends_total", Counter, "Kept sessions that ended, by cause; planned: renewals and ordinary ends.", SEAT_END, TRIP, AtZero),
     m("mailprobe_session_age_seconds", Gauge, "Age of the kept session.", SEAT, TRIP, WhileTrue),
@@ -139,7 +166,7 @@ pub const METRICS: &[Metric] = &[
     m("mailprobe_mailbox_bytes", Gauge, "Size of the mailbox, where the protocol tells.", BOX, MAIL, WhenJudged),
     m("mailprobe_mailbox_quota_bytes", Gauge, "Allowed size of the mailbox, where the protocol tells.", BOX, MAIL, WhenJudged),
     m("mailprobe_mailbox_recoverable_items", Gauge, "Deleted messages that the server still keeps (Exchange: Recoverable Items), where the protocol tells.", BOX, MAIL, WhenJudged),
-    m("mailprobe_cleanup_failures_total", Counter, "Attempts to delete our own messages that failed.", SEAT_ROLE, TRIP, AtZero),
+    m("mailprobe_cleanup_failures_total", Counter, "Attempts to delete our own messages and entries that failed.", SEAT_ROLE, TIDY, AtZero),
     m("mailprobe_rival_probe", Gauge, "1 while another probe is at work on this mailbox.", MAILBOX, TRIP, AtZero),
     m("mailprobe_reference_up", Gauge, "Whether the reference target, which is not mail, answers.", &["target"], OWN, WhenJudged),
     m("mailprobe_site_info", Gauge, "1; the configured site_labels.", &[], OWN, AtZero),

@@ -69,6 +69,7 @@ pub enum Reason {
     CalendarStale,
     CalendarLost,
     CalendarShifted,
+    CalendarDuplicated,
     CalendarConflict,
     SyncStalled,
     MeetingUnanswered,
@@ -504,7 +505,7 @@ const REASONS: &[ReasonRow] = &[
         name: "calendar_stale",
         cause: Cause::Server,
         codes: &[(Family::Exchange, 0x80040115)],
-        meaning: "A calendar change is not visible in time.",
+        meaning: "A calendar goes on showing an entry as it was before a change.",
         advice: "Compare the views: one protocol that lags points at its front end.",
     },
     ReasonRow {
@@ -512,7 +513,7 @@ const REASONS: &[ReasonRow] = &[
         name: "calendar_lost",
         cause: Cause::Server,
         codes: &[],
-        meaning: "A calendar change never became visible.",
+        meaning: "An entry that the server accepted, or an invitation to it, is not in the calendar.",
         advice: "Look at the mailbox store's log at the time of the change.",
     },
     ReasonRow {
@@ -520,8 +521,16 @@ const REASONS: &[ReasonRow] = &[
         name: "calendar_shifted",
         cause: Cause::Server,
         codes: &[],
-        meaning: "A calendar entry is visible at another time than was written.",
+        meaning: "A calendar shows an entry at another time than was written.",
         advice: "Look at time zone handling between the protocols.",
+    },
+    ReasonRow {
+        id: Reason::CalendarDuplicated,
+        name: "calendar_duplicated",
+        cause: Cause::Server,
+        codes: &[],
+        meaning: "A calendar shows an entry more than once.",
+        advice: "Look at what synchronises that mailbox, and for one that was moved or restored; the other views tell which protocol doubles.",
     },
     ReasonRow {
         id: Reason::CalendarConflict,
@@ -544,8 +553,8 @@ const REASONS: &[ReasonRow] = &[
         name: "meeting_unanswered",
         cause: Cause::Server,
         codes: &[],
-        meaning: "A meeting request was not processed in time.",
-        advice: "Look at calendar processing of the attendee's mailbox.",
+        meaning: "The attendee's answer to an invitation does not reach the organizer's calendar.",
+        advice: "Look at the mail from attendee to organizer, and at the calendar processing of the organizer's mailbox.",
     },
     ReasonRow {
         id: Reason::DirectoryWrong,
@@ -560,7 +569,7 @@ const REASONS: &[ReasonRow] = &[
         name: "free_busy_wrong",
         cause: Cause::Server,
         codes: &[(Family::Exchange, 0x8004010F)],
-        meaning: "Free/busy does not show what the calendar holds.",
+        meaning: "Somebody's free/busy times do not show what the calendar holds.",
         advice: "Look at the availability service and its permissions.",
     },
     ReasonRow {

@@ -1,10 +1,13 @@
 //! A file per kind of check. Checks are written against the traits of protocol/ and know no socket.
 
 pub mod autodiscover;
+pub mod calendar;
+mod diary;
 pub mod directory;
 pub mod endpoint;
 pub mod free_busy;
 pub mod login;
+pub mod meeting;
 pub mod reference;
 pub mod roundtrip;
 pub mod visit;

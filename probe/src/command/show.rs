@@ -7,7 +7,7 @@ use crate::catalogue::Protocol;
 use crate::config::Span;
 use crate::config::cost::{self, Cost};
 use crate::config::plan::{
-    Check, Endpoint, IpFamily, LogFormat, LogLevel, MailService, Mailbox, Method, Plan, Resolver,
+    Check, Endpoint, IpFamily, LogFormat, LogLevel, MailService, Mailbox, Method, Pace, Plan, Resolver,
     SecretSource, TlsMode, What,
 };
 use crate::secret::{HIDDEN, scrub};
@@ -208,10 +208,26 @@ fn check(out: &mut Yaml, check: &Check) {
             format!("of: {}", quoted(&whom.name)),
             format!("protocols: {}", protocols(of)),
         ],
-        What::FreeBusy { mailbox, of: whom, protocol } => vec![
-            format!("mailbox: {}", quoted(&mailbox.name)),
-            format!("of: {}", quoted(&whom.name)),
-            format!("protocol: {}", protocol.name()),
+        What::Calendar(of) => vec![
+            format!("mailbox: {}", quoted(&of.mailbox.name)),
+            format!("write: {}", of.write.name()),
+            format!("views: {}", protocols(&of.views)),
+            format!("recurring: {}", of.recurring),
+            pace(&of.pace),
+        ],
+        What::Meeting(of) => vec![
+            format!("organizer: {}", quoted(&of.organizer.mailbox.name)),
+            format!("attendee: {}", quoted(&of.attendee.mailbox.name)),
+            format!("protocol: {}", of.organizer.by.name()),
+            format!("attendee_protocol: {}", of.attendee.by.name()),
+            pace(&of.pace),
+        ],
+        What::FreeBusy(of) => vec![
+            format!("mailbox: {}", quoted(&of.mailbox.name)),
+            format!("of: {}", quoted(&of.of.name)),
+            format!("protocol: {}", of.protocol.name()),
+            format!("write: {}", of.write.name()),
+            pace(&of.pace),
         ],
         What::Autodiscover { mailbox } => vec![format!("mailbox: {}", quoted(&mailbox.name))],
         What::Endpoint { mail_service, protocols: of } => vec![
@@ -222,6 +238,10 @@ fn check(out: &mut Yaml, check: &Check) {
     parts.push(format!("every: {}", span(check.every)));
     parts.push(format!("timeout: {}", span(check.timeout)));
     out.put(&check.name, format!("{{ {}: {} }}", check.what.kind().name(), map(&parts)));
+}
+
+fn pace(of: &Pace) -> String {
+    format!("zone: {}, late_after: {}", quoted(&of.zone), span(of.late_after))
 }
 
 fn costs(out: &mut Yaml, plan: &Plan) {

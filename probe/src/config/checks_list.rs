@@ -76,6 +76,8 @@ fn name(node: &Node) -> Result<String, String> {
     let said: &[&str] = match entry.key.as_str() {
         "roundtrip" => &["from", "to", "send"],
         "login" | "autodiscover" => &["mailbox"],
+        "calendar" => &["mailbox", "write"],
+        "meeting" => &["organizer", "attendee"],
         "directory" | "free_busy" => &["mailbox", "of"],
         "endpoint" => &["mail_service"],
         _ => &[],

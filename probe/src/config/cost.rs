@@ -39,9 +39,7 @@ pub fn of_check(check: &Check, session_max_age: Duration) -> Cost {
         ..Cost::default()
     };
     cost.sessions_per_hour += per_hour * opened(check) as f64;
-    if let What::Roundtrip(_) = check.what {
-        cost.messages_per_hour = per_hour;
-    }
+    cost.messages_per_hour = per_hour * messages(check);
     cost
 }
 
@@ -49,9 +47,11 @@ pub fn of_check(check: &Check, session_max_age: Duration) -> Cost {
 pub fn of_plan(plan: &Plan) -> Cost {
     let kept: BTreeSet<_> = plan.checks.iter().flat_map(|check| kept(check)).collect();
     let each = |check: &Check| HOUR / check.every.as_secs_f64() * opened(check) as f64;
-    let trips = plan.checks.iter().filter(|check| matches!(check.what, What::Roundtrip(_)));
     Cost {
-        messages_per_hour: trips.map(|check| HOUR / check.every.as_secs_f64()).sum(),
+        messages_per_hour: plan
+            .checks
+            .iter()
+            .fold(0.0, |sum, check| sum + HOUR / check.every.as_secs_f64() * messages(check)),
         sessions_per_hour: plan.checks.iter().map(|check| each(check)).sum::<f64>()
             + renewals(kept.len(), plan.session_max_age),
         kept_sessions: kept.len(),
@@ -63,6 +63,11 @@ fn renewals(kept: usize, session_max_age: Duration) -> f64 {
     kept as f64 * HOUR / session_max_age.as_secs_f64()
 }
 
+/// Messages that a slot sends.
+fn messages(check: &Check) -> f64 {
+    f64::from(check.what.messages().iter().map(|(_, _, count)| count).sum::<u32>())
+}
+
 /// Sessions that a slot opens.
 fn opened(check: &Check) -> usize {
     match &check.what {
@@ -70,10 +75,8 @@ fn opened(check: &Check) -> usize {
             let looks = trip.views.iter().filter(|view| !keeps_session(**view)).count();
             usize::from(!trip.keep_sender) + looks
         }
-        What::Login { protocols, .. }
-        | What::Endpoint { protocols, .. }
-        | What::Directory { protocols, .. } => protocols.len(),
-        What::FreeBusy { .. } | What::Autodiscover { .. } => 1,
+        What::Endpoint { protocols, .. } => protocols.len(),
+        of => of.sessions().iter().map(|(_, protocols)| protocols.len()).sum(),
     }
 }
 

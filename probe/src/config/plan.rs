@@ -342,7 +342,9 @@ pub enum What {
     Login { mailbox: Arc<Mailbox>, protocols: Vec<Protocol> },
     Endpoint { mail_service: Arc<MailService>, protocols: Vec<Protocol> },
     Directory { mailbox: Arc<Mailbox>, of: Arc<Mailbox>, protocols: Vec<Protocol> },
-    FreeBusy { mailbox: Arc<Mailbox>, of: Arc<Mailbox>, protocol: Protocol },
+    Calendar(Calendar),
+    Meeting(Meeting),
+    FreeBusy(FreeBusy),
     Autodiscover { mailbox: Arc<Mailbox> },
 }
 
@@ -362,14 +364,103 @@ pub struct Roundtrip {
     pub keep_sender: bool,
 }
 
+/// One mailbox, whose entries are changed through one protocol and awaited in several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calendar {
+    pub mailbox: Arc<Mailbox>,
+    pub write: Protocol,
+    pub views: Vec<Protocol>,
+    /// The entry is a series with one moved occurrence.
+    pub recurring: bool,
+    pub pace: Pace,
+}
+
+/// Organizer and attendee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meeting {
+    pub organizer: Part,
+    pub attendee: Part,
+    pub pace: Pace,
+}
+
+/// Who takes part in a meeting, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub mailbox: Arc<Mailbox>,
+    /// The protocol of a calendar; or IMAP: invitations and answers are mails, sent by SMTP (RFC 6047).
+    pub by: Protocol,
+}
+
+/// Somebody's free/busy times, and how they are made busy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FreeBusy {
+    pub mailbox: Arc<Mailbox>,
+    pub protocol: Protocol,
+    pub of: Arc<Mailbox>,
+    /// The protocol that the entry is written by.
+    pub write: Protocol,
+    pub pace: Pace,
+}
+
+/// When an entry is, and how long its changes are awaited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The IANA name of the zone that entries are written in.
+    pub zone: Arc<str>,
+    /// From then on a change that does not show is a failure.
+    pub late_after: Duration,
+}
+
+impl Part {
+    /// The protocols that it signs in by.
+    pub fn protocols(&self) -> &[Protocol] {
+        match &self.by {
+            Protocol::Imap => &[Protocol::Imap, Protocol::Smtp],
+            by => std::slice::from_ref(by),
+        }
+    }
+}
+
 impl What {
+    /// Every mailbox that is signed in to, by which protocols.
+    pub fn sessions(&self) -> Vec<(&Arc<Mailbox>, &[Protocol])> {
+        let one = std::slice::from_ref;
+        match self {
+            Self::Roundtrip(trip) => vec![(&trip.from, &trip.send), (&trip.to, &trip.views)],
+            Self::Login { mailbox, protocols } | Self::Directory { mailbox, protocols, .. } => {
+                vec![(mailbox, protocols)]
+            }
+            Self::Calendar(of) => vec![(&of.mailbox, one(&of.write)), (&of.mailbox, &of.views)],
+            Self::Meeting(of) => {
+                [&of.organizer, &of.attendee].map(|part| (&part.mailbox, part.protocols())).into()
+            }
+            Self::FreeBusy(of) => vec![(&of.mailbox, one(&of.protocol)), (&of.of, one(&of.write))],
+            Self::Autodiscover { mailbox } => vec![(mailbox, &[Protocol::Autodiscover])],
+            Self::Endpoint { .. } => Vec::new(),
+        }
+    }
+
+    /// Messages that a run sends: whose, to which mail service, how many.
+    pub fn messages(&self) -> Vec<(&Arc<Mailbox>, &Arc<Mailbox>, u32)> {
+        match self {
+            Self::Roundtrip(trip) => vec![(&trip.from, &trip.to, 1)],
+            // Invitation, change, cancellation; the answer.
+            Self::Meeting(Meeting { organizer, attendee, .. }) => {
+                vec![(&organizer.mailbox, &attendee.mailbox, 3), (&attendee.mailbox, &organizer.mailbox, 1)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     pub fn kind(&self) -> Kind {
         match self {
             Self::Roundtrip(_) => Kind::Roundtrip,
+            Self::Calendar(_) => Kind::Calendar,
+            Self::Meeting(_) => Kind::Meeting,
             Self::Login { .. } => Kind::Login,
             Self::Endpoint { .. } => Kind::Endpoint,
             Self::Directory { .. } => Kind::Directory,
-            Self::FreeBusy { .. } => Kind::FreeBusy,
+            Self::FreeBusy(_) => Kind::FreeBusy,
             Self::Autodiscover { .. } => Kind::Autodiscover,
         }
     }

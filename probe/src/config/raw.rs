@@ -7,6 +7,10 @@ use serde::{Deserialize, Deserializer};
 
 use super::words::{Span, Words};
 
+mod check;
+
+pub use check::*;
+
 /// The configuration of one probe.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,7 +34,7 @@ pub struct Config {
     /// How the log is written.
     #[serde(default)]
     pub log: Log,
-    /// The keys that sign the fleet's messages; needed by round trips.
+    /// The keys that sign the fleet's messages; needed by round trips and calendars.
     pub fleet_keys: Option<FleetKeys>,
     /// Targets that are not mail: they tell a broken mail service from a site that is cut off.
     #[serde(default)]
@@ -402,136 +406,4 @@ pub enum AuthMethod {
 #[serde(rename_all = "snake_case")]
 pub enum Flow {
     TokenFile,
-}
-
-/// `checks`: a list, or a map by name.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-#[allow(dead_code)]
-pub enum Checks {
-    List(Vec<Check>),
-    ByName(BTreeMap<String, Option<Check>>),
-}
-
-/// One check: its kind with its arguments.
-#[derive(Clone, Debug, JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-#[allow(dead_code)]
-pub enum Check {
-    Roundtrip(Roundtrip),
-    Login(Login),
-    Endpoint(EndpointCheck),
-    Directory(Directory),
-    FreeBusy(FreeBusy),
-    Autodiscover(Autodiscover),
-}
-
-/// Sends one message and awaits it in every view of the receiving mailbox.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Roundtrip {
-    /// Default: roundtrip, `from`, `to` and `send`, joined by `-`.
-    pub name: Option<String>,
-    /// The sending mailbox.
-    pub from: String,
-    /// The receiving mailbox.
-    pub to: String,
-    /// The submitting protocol, or several that take turns.
-    pub send: Words,
-    /// The protocols that the message is awaited in.
-    pub views: Words,
-    /// Default: 60s.
-    pub every: Option<Span>,
-    /// Of the submission. Default: the smaller of `every` and 30s.
-    pub timeout: Option<Span>,
-    /// From then on a message is late, and the view has failed. Default: 30s.
-    pub late_after: Option<Span>,
-    /// From then on a message is lost. Default: 15m.
-    pub lost_after: Option<Span>,
-    /// Messages awaited at once; above it the slot is skipped. Default: 64.
-    pub max_in_flight: Option<u32>,
-    /// Keep the sending session from one message to the next. Default: false.
-    pub keep_sender: Option<bool>,
-}
-
-/// Opens a session per listed protocol as a mail program does, lists the inbox, closes.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Login {
-    /// Default: login and `mailbox`, joined by `-`.
-    pub name: Option<String>,
-    /// The mailbox that is signed in to.
-    pub mailbox: String,
-    /// Each is signed in by, in a session of its own.
-    pub protocols: Words,
-    /// Default: 60s.
-    pub every: Option<Span>,
-    /// Default: the smaller of `every` and 30s.
-    pub timeout: Option<Span>,
-}
-
-/// Connects to every address of every endpoint, up to the greeting, without signing in.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EndpointCheck {
-    /// Default: endpoint and `mail_service`, joined by `-`.
-    pub name: Option<String>,
-    /// The mail service whose endpoints are connected to.
-    pub mail_service: String,
-    /// Default: all that the mail service has.
-    pub protocols: Option<Words>,
-    /// Default: 60s.
-    pub every: Option<Span>,
-    /// Default: the smaller of `every` and 30s.
-    pub timeout: Option<Span>,
-}
-
-/// Looks a mailbox up in the directory, by its address.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Directory {
-    /// Default: directory, `mailbox` and `of`, joined by `-`.
-    pub name: Option<String>,
-    /// The mailbox that is signed in to.
-    pub mailbox: String,
-    /// The mailbox that is looked up.
-    pub of: String,
-    /// Each is signed in by, in a session of its own.
-    pub protocols: Words,
-    /// Default: 15m.
-    pub every: Option<Span>,
-    /// Default: the smaller of `every` and 30s.
-    pub timeout: Option<Span>,
-}
-
-/// Reads the free/busy times of a mailbox.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FreeBusy {
-    /// Default: free_busy, `mailbox` and `of`, joined by `-`.
-    pub name: Option<String>,
-    /// The mailbox that is signed in to.
-    pub mailbox: String,
-    /// The mailbox whose times are read.
-    pub of: String,
-    /// The protocol that is signed in by.
-    pub protocol: String,
-    /// Default: 15m.
-    pub every: Option<Span>,
-    /// Default: the smaller of `every` and 30s.
-    pub timeout: Option<Span>,
-}
-
-/// Finds where a mailbox is served, as Outlook does, and compares that with the configuration.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Autodiscover {
-    /// Default: autodiscover and `mailbox`, joined by `-`.
-    pub name: Option<String>,
-    /// The mailbox that is looked for, and signed in to.
-    pub mailbox: String,
-    /// Default: 15m.
-    pub every: Option<Span>,
-    /// Default: the smaller of `every` and 30s.
-    pub timeout: Option<Span>,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::lanes::lanes;
 use super::plan::Plan;
 use crate::catalogue::metric::{
-    Born, DELAY_BUCKETS, DURATION_BUCKETS, METRICS, Metric, MetricType, ROUNDTRIP_BUCKETS,
+    Born, CALENDAR_BUCKETS, DELAY_BUCKETS, DURATION_BUCKETS, METRICS, Metric, MetricType, ROUNDTRIP_BUCKETS,
 };
 use crate::catalogue::{Cause, Kind, Protocol, Role, Step};
 use crate::outcome::{Lane, Swept, Why};
@@ -57,6 +57,10 @@ fn is_about(metric: &Metric, lane: &Lane) -> bool {
     metric.of.contains(&lane.kind)
         && match lane.kind {
             _ if is_lane => true,
+            _ if has("action") => !lane.kind.awaited(lane.role).is_empty(),
+            _ if metric.name.ends_with("_swept_total") || metric.name.ends_with("cleanup_failures_total") => {
+                lane.is_tidy()
+            }
             // From the answers over HTTP.
             _ if metric.name == "mailprobe_clock_skew_seconds" => lane.protocol.is_http(),
             // The books of a view, of a sender; the session of a view.
@@ -79,6 +83,7 @@ fn variants(metric: &Metric, lane: &Lane) -> usize {
         () if has("step") => steps(lane).len(),
         () if has("why") && has("kind") => Why::ALL.len(),
         () if has("why") => Swept::ALL.len(),
+        () if has("action") => lane.kind.awaited(lane.role).len(),
         // Cleaning up goes on at both ends.
         () if has("role") && !has("kind") => 2,
         () => 1,
@@ -89,10 +94,13 @@ fn variants(metric: &Metric, lane: &Lane) -> usize {
 fn steps(lane: &Lane) -> Vec<Step> {
     let more: &[Step] = match (lane.kind, lane.role) {
         (Kind::Endpoint, _) => &[],
+        (Kind::Calendar, _) => &[Step::Create, Step::Move, Step::Relocate, Step::Delete, Step::Quit],
+        (Kind::Meeting, Role::View) => &[Step::Invite, Step::Accept, Step::Move, Step::Cancel, Step::Quit],
+        (Kind::Meeting, _) => &[Step::Invite, Step::Answer, Step::Move, Step::Cancel, Step::Quit],
+        (Kind::FreeBusy, _) => &[Step::FreeBusy, Step::Create, Step::Delete, Step::Quit],
         (_, Role::Send) => &[Step::Envelope, Step::Data, Step::Quit],
         (_, Role::View) => &[Step::Select, Step::Deliver, Step::Look, Step::Fetch, Step::Cleanup, Step::Quit],
         (Kind::Directory, _) => &[Step::Directory, Step::Quit],
-        (Kind::FreeBusy, _) => &[Step::FreeBusy, Step::Quit],
         (Kind::Autodiscover, _) => {
             &[Step::RootDomain, Step::AutodiscoverHost, Step::HttpRedirect, Step::SrvRecord]
         }
@@ -115,6 +123,7 @@ fn values(metric: &Metric, lane: Option<&Arc<Lane>>) -> usize {
             let late_after = lane.map_or(0.0, |lane| lane.judged_within.as_secs_f64());
             ROUNDTRIP_BUCKETS.len() + usize::from(!ROUNDTRIP_BUCKETS.contains(&late_after))
         }
+        "mailprobe_calendar_seconds" => CALENDAR_BUCKETS.len(),
         "mailprobe_schedule_delay_seconds" => DELAY_BUCKETS.len(),
         _ => DURATION_BUCKETS.len(),
     };

@@ -211,7 +211,7 @@ fn what_is_worth_a_second_look_is_warned_of() {
         "t.yaml:15: mailboxes.alice.auth.password: a password in the configuration",
         "t.yaml:14: mailboxes.alice.address: Exchange makes, renames and deletes HealthMailboxes",
         "t.yaml:5: mail_services.x: classic protocols without a control protocol",
-        "t.yaml:12: mailboxes.alice: its round trips to another mail service want 1440 messages a day",
+        "t.yaml:12: mailboxes.alice: its round trips and meetings with another mail service want 1440 messages a day",
     ];
     assert_eq!(plan.warnings.len(), expected.len(), "{:#?}", plan.warnings);
     for (warning, expected) in plan.warnings.iter().zip(expected) {

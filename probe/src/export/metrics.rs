@@ -109,6 +109,9 @@ impl Metrics {
             }
             Event::Sent { lane, unknown } => self.lane(lane, |numbers| numbers.sent(*unknown)),
             Event::Message { lane, judged } => self.lane(lane, |numbers| numbers.message(*judged)),
+            Event::Visible { lane, action, after } => {
+                self.lane(lane, |numbers| numbers.visible(*action, *after));
+            }
             Event::InFlight { lane, count, oldest } => {
                 self.lane(lane, |numbers| numbers.in_flight(*count, *oldest));
             }

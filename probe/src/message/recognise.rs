@@ -120,8 +120,23 @@ fn same(found: &[u8], token: &Token) -> bool {
     found.eq(sent.as_bytes().iter().filter(|byte| !byte.is_ascii_whitespace()))
 }
 
+/// Whose meeting a mail is about that carries an invitation, an answer or a cancellation (RFC 6047): the tokens of its
+/// subject, unsigned still. None of any other mail, such as what a person writes in answer.
+pub fn of_meeting(item: &[u8]) -> Vec<Token> {
+    if !contains(item, "text/calendar") {
+        return Vec::new();
+    }
+    let subject = fields(head(item)).find(|(name, _)| name.eq_ignore_ascii_case(b"Subject"));
+    let Some((_, subject)) = subject else { return Vec::new() };
+    // What servers put before it in people's languages makes them encode it all (RFC 2047).
+    let alone = [b"Subject: ", subject, b"\r\n\r\n"].concat();
+    let parsed = MessageParser::default().parse(&alone);
+    let decoded = parsed.as_ref().and_then(|message| message.subject()).unwrap_or_default();
+    tokens(decoded.as_bytes()).collect()
+}
+
 /// Every run of exactly the right letters, decoded; unsigned still.
-fn tokens(text: &[u8]) -> impl Iterator<Item = Token> {
+pub fn tokens(text: &[u8]) -> impl Iterator<Item = Token> {
     text.split(|byte| !matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'2'..=b'7'))
         .filter(|run| run.len() == LENGTH)
         .filter_map(Token::read)

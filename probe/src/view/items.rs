@@ -153,8 +153,7 @@ impl Items {
             if lying.own && awaited(&lying.token) {
                 continue;
             }
-            let at = lying.token.sent() + lying.token.lost_after() + GRACE;
-            match at.duration_since(now) {
+            match over_at(&lying.token).duration_since(now) {
                 Ok(wait) if !wait.is_zero() => next = Some(next.map_or(wait, |next| next.min(wait))),
                 _ => ready.push((id.clone(), identity.why_swept(&lying.token))),
             }
@@ -181,9 +180,19 @@ impl Items {
     }
 }
 
+/// When a leftover may be swept.
+fn over_at(token: &Token) -> SystemTime {
+    token.sent() + token.lost_after() + GRACE
+}
+
 impl Identity {
+    /// Whether its sender has given it up long ago.
+    pub fn is_over(&self, token: &Token, now: SystemTime) -> bool {
+        over_at(token) <= now
+    }
+
     /// Sent by this very process.
-    fn is_mine(&self, token: &Token) -> bool {
+    pub fn is_mine(&self, token: &Token) -> bool {
         token.site == self.site && token.instance == self.instance
     }
 
@@ -192,7 +201,7 @@ impl Identity {
         token.site == self.site && token.instance != self.instance && token.sent() > self.start + SKEW
     }
 
-    fn why_swept(&self, token: &Token) -> Swept {
+    pub fn why_swept(&self, token: &Token) -> Swept {
         if self.is_mine(token) {
             Swept::Expired
         } else if self.is_rival(token) {

@@ -4,7 +4,8 @@ use std::io;
 
 use super::{SAMPLE, code, table};
 use crate::catalogue::metric::{
-    Born, DELAY_BUCKETS, DURATION_BUCKETS, LANE, METRICS, Metric, MetricType, ROUNDTRIP_BUCKETS, SENT, VIEW,
+    self, Born, CALENDAR_BUCKETS, DELAY_BUCKETS, DURATION_BUCKETS, LANE, METRICS, Metric, MetricType,
+    ROUNDTRIP_BUCKETS, SENT, VIEW,
 };
 use crate::catalogue::step::STEPS;
 use crate::catalogue::{Kind, Role};
@@ -35,6 +36,7 @@ pub(super) fn page() -> io::Result<String> {
     for (name, bounds) in [
         ("mailprobe_check_duration_seconds", DURATION_BUCKETS),
         ("mailprobe_roundtrip_seconds", ROUNDTRIP_BUCKETS),
+        ("mailprobe_calendar_seconds", CALENDAR_BUCKETS),
         ("mailprobe_schedule_delay_seconds", DELAY_BUCKETS),
     ] {
         let bounds: Vec<_> = bounds.iter().map(ToString::to_string).collect();
@@ -49,16 +51,12 @@ pub(super) fn page() -> io::Result<String> {
 }
 
 const GROUPS: &[(&str, &[Kind])] = &[
-    (
-        "Every check",
-        &[Kind::Roundtrip, Kind::Login, Kind::Endpoint, Kind::FreeBusy, Kind::Directory, Kind::Autodiscover],
-    ),
-    ("Round trips", &[Kind::Roundtrip]),
-    (
-        "Mailboxes: all that sign in",
-        &[Kind::Roundtrip, Kind::Login, Kind::FreeBusy, Kind::Directory, Kind::Autodiscover],
-    ),
-    ("Endpoints", &[Kind::Endpoint]),
+    ("Every check", metric::ALL),
+    ("Round trips", metric::TRIP),
+    ("Calendars and meetings", metric::ENTRIES),
+    ("All that leave something in a mailbox and take it away again", metric::TIDY),
+    ("Mailboxes: all that sign in", metric::MAIL),
+    ("Endpoints", metric::ENDPOINTS),
     ("The probe itself", &[]),
 ];
 
@@ -85,9 +83,11 @@ fn row(metric: &Metric) -> Vec<String> {
 fn role_means(role: Role) -> &'static str {
     match role {
         Role::Send => "the submission of a round trip; `mail_service` and `mailbox` are the sender's",
-        Role::Write => "the writing side of a calendar check; not in this release",
+        Role::Write => {
+            "the writing side of a calendar check: who changes an entry, the organizer of a meeting"
+        }
         Role::View => {
-            "one protocol through which a message is awaited; `mail_service` and `mailbox` are the receiver's"
+            "one protocol through which a message, or a change of an entry, is awaited; `mail_service` and `mailbox` are the receiver's or attendee's"
         }
         Role::Check => "all that other kinds of check do",
     }

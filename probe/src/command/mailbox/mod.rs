@@ -171,16 +171,8 @@ fn clients(plan: &Plan, mailbox: &Mailbox, exchange: Exchange) -> String {
     let mut used: BTreeSet<Protocol> = BTreeSet::new();
     let is_ours = |of: &Mailbox| of.name == mailbox.name;
     for check in &plan.checks {
-        match &check.what {
-            What::Roundtrip(trip) => {
-                used.extend(trip.send.iter().filter(|_| is_ours(&trip.from)));
-                used.extend(trip.views.iter().filter(|_| is_ours(&trip.to)));
-            }
-            What::Login { mailbox: of, protocols } | What::Directory { mailbox: of, protocols, .. } => {
-                used.extend(protocols.iter().filter(|_| is_ours(of)));
-            }
-            What::FreeBusy { mailbox: of, protocol, .. } => used.extend(is_ours(of).then_some(*protocol)),
-            What::Endpoint { .. } | What::Autodiscover { .. } => {}
+        for (of, protocols) in check.what.sessions() {
+            used.extend(protocols.iter().filter(|_| is_ours(of)));
         }
     }
     let switches = used.into_iter().filter_map(|protocol| switch(protocol, exchange));

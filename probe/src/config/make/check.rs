@@ -12,7 +12,7 @@ use super::{MailServices, Mailboxes, Make, Side, fingerprint};
 use crate::catalogue::{Capability, Kind};
 
 const EVERY: Duration = Duration::from_secs(60);
-const RARELY: Duration = Duration::from_secs(15 * 60);
+pub(super) const RARELY: Duration = Duration::from_secs(15 * 60);
 /// Of a run that says nothing else, where `every` leaves so much.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const LATE_AFTER: Duration = Duration::from_secs(30);
@@ -20,8 +20,8 @@ const LOST_AFTER: Duration = Duration::from_secs(15 * 60);
 const MAX_IN_FLIGHT: u32 = 64;
 
 /// What checks refer to.
-struct Known<'a> {
-    top: &'a raw::Config,
+pub(super) struct Known<'a> {
+    pub(super) top: &'a raw::Config,
     mail_services: &'a MailServices,
     mailboxes: &'a Mailboxes,
 }
@@ -79,6 +79,8 @@ impl Make {
         let parts = match row.id {
             Kind::Roundtrip => self.roundtrip(&path, &entry.node, known),
             Kind::Login => self.login(&path, &entry.node, known),
+            Kind::Calendar => self.calendar(&path, &entry.node, known),
+            Kind::Meeting => self.meeting(&path, &entry.node, known),
             Kind::Directory => self.directory(&path, &entry.node, known),
             Kind::FreeBusy => self.free_busy(&path, &entry.node, known),
             Kind::Autodiscover => self.autodiscover(&path, &entry.node, known),
@@ -128,24 +130,6 @@ impl Make {
         let need = Some(Capability::Directory);
         let protocols = self.protocols(&path.key("protocols"), &raw.protocols.0, need, &side);
         Some((What::Directory { mailbox: mailbox?, of: of?, protocols }, every, timeout))
-    }
-
-    fn free_busy(
-        &mut self,
-        path: &KeyPath,
-        node: &Node,
-        known: &Known<'_>,
-    ) -> Option<(What, Duration, Duration)> {
-        let raw: raw::FreeBusy = self.decode(node, path)?;
-        let (every, timeout) = self.rare(path, raw.every, raw.timeout, known);
-        let mailbox = self.mailbox_of(path, "mailbox", &raw.mailbox, known);
-        let of = self.mailbox_of(path, "of", &raw.of, known);
-        let side = self.side_of(&raw.mailbox, known);
-        let need = Some(Capability::FreeBusy);
-        let words = [raw.protocol];
-        let protocol = self.protocols(&path.key("protocol"), &words, need, &side);
-        let protocol = *protocol.first()?;
-        Some((What::FreeBusy { mailbox: mailbox?, of: of?, protocol }, every, timeout))
     }
 
     fn autodiscover(
@@ -239,7 +223,7 @@ impl Make {
         Some((What::Roundtrip(trip), every, timeout))
     }
 
-    fn mailbox_of(
+    pub(super) fn mailbox_of(
         &mut self,
         path: &KeyPath,
         key: &str,
@@ -250,7 +234,7 @@ impl Make {
     }
 
     /// What is known of a mailbox, also of one that was refused for something else.
-    fn side_of(&self, mailbox: &str, known: &Known<'_>) -> Side {
+    pub(super) fn side_of(&self, mailbox: &str, known: &Known<'_>) -> Side {
         let path = KeyPath::of(&["mailboxes", mailbox]);
         let text = |path: &KeyPath| self.root.at(&path.0).and_then(Node::text);
         let service = text(&path.key("mail_service")).and_then(|name| known.mail_services.get(name));
@@ -262,6 +246,12 @@ impl Make {
         let every = times.every.or(top.defaults.every).map_or(EVERY, |span| span.0);
         let timeout =
             times.timeout.or(top.defaults.timeout).map_or_else(|| every.min(TIMEOUT), |span| span.0);
+        self.fitting(path, times, every, timeout);
+        (every, timeout)
+    }
+
+    /// Refuses times that do not go together.
+    pub(super) fn fitting(&mut self, path: &KeyPath, times: &Times, every: Duration, timeout: Duration) {
         self.positive(&path.key("timeout"), timeout);
         if every < timeout {
             let at = if times.every.is_some() { path.key("every") } else { path.key("timeout") };
@@ -270,14 +260,13 @@ impl Make {
         } else if every < Duration::from_secs(1) {
             self.refuse(&path.key("every"), Span(every).to_string(), "1s or longer");
         }
-        (every, timeout)
     }
 }
 
 /// What is said about times, before the defaults of all kinds.
-struct Times {
-    every: Option<Span>,
-    timeout: Option<Span>,
+pub(super) struct Times {
+    pub(super) every: Option<Span>,
+    pub(super) timeout: Option<Span>,
 }
 
 impl Times {

@@ -1,5 +1,6 @@
 //! Raw → plan: what is written is checked against itself, the catalogue and the files that it names.
 
+mod calendar;
 mod check;
 mod endpoint;
 mod mail_service;
@@ -274,6 +275,7 @@ impl Make {
             let cannot = match need {
                 Some(Capability::Submit) => "cannot submit messages",
                 Some(Capability::Inbox) => "shows no inbox",
+                Some(Capability::Calendar) => "has no calendar",
                 _ => "cannot do this",
             };
             self.refuse(path, format!("{}, which {cannot}", shown(path, word)), expected);

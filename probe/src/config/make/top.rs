@@ -11,6 +11,7 @@ use super::super::raw;
 use super::super::tree::Node;
 use super::super::words::Span;
 use super::{MailServices, Mailboxes, Make, wrong_name};
+use crate::catalogue::metric;
 use crate::secret::Secret;
 
 const LISTEN: &str = "0.0.0.0:9725";
@@ -122,9 +123,9 @@ impl Make {
     ) -> Option<FleetKeys> {
         let path = KeyPath::of(&["fleet_keys"]);
         let Some(keys) = keys else {
-            let trips = checks.iter().any(|check| matches!(check.what, plan::What::Roundtrip(_)));
-            if trips {
-                self.missing(&path, "`{ sign: FILE }`: the key that signs the messages of the round trips");
+            if checks.iter().any(|check| metric::TIDY.contains(&check.what.kind())) {
+                let what = "`{ sign: FILE }`: the key that signs messages and calendar entries";
+                self.missing(&path, what);
             }
             // Nothing is signed: a key that nobody knows.
             let mut random = [0; 32];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::plan::{Plan, What};
+use super::super::plan::Plan;
 use super::super::problem::KeyPath;
 use super::super::tree::Node;
 use super::Make;
@@ -44,7 +44,7 @@ impl Make {
             let allowed = plan.mailboxes[mailbox].limits.external_per_day;
             if wanted > f64::from(allowed) {
                 let what = format!(
-                    "its round trips to another mail service want {wanted:.0} messages a day, external_per_day allows \
+                    "its round trips and meetings with another mail service want {wanted:.0} messages a day, external_per_day allows \
                      {allowed}: slots beyond it are skipped"
                 );
                 self.warn_at(&KeyPath::of(&["mailboxes", mailbox]), &what);
@@ -56,10 +56,11 @@ impl Make {
 fn external_a_day(plan: &Plan) -> BTreeMap<&str, f64> {
     let mut wanted = BTreeMap::new();
     for check in &plan.checks {
-        if let What::Roundtrip(trip) = &check.what
-            && trip.from.mail_service.name != trip.to.mail_service.name
-        {
-            *wanted.entry(&*trip.from.name).or_insert(0.0) += DAY / check.every.as_secs_f64();
+        for (from, to, count) in check.what.messages() {
+            if from.mail_service.name != to.mail_service.name {
+                let a_day = DAY / check.every.as_secs_f64() * f64::from(count);
+                *wanted.entry(&*from.name).or_insert(0.0) += a_day;
+            }
         }
     }
     wanted

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Moment;
-use crate::catalogue::{Reason, Role, Step};
+use crate::catalogue::{Reason, Step};
 use crate::export::standing::{Absent, Shown, Standing, Taken};
 use crate::export::state::{
     BooksView, FailureView, LaneView, RunView, Stamp, State, StepView, facts, millis,
@@ -49,7 +49,7 @@ impl LaneMemory {
             last_run: None,
             last_success: None,
             facts: Vec::new(),
-            books: (lane.role == Role::View).then(BooksView::default),
+            books: lane.has_books().then(BooksView::default),
         }
     }
 

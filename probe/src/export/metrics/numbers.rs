@@ -1,13 +1,13 @@
 //! Plain numbers: what is counted between two scrapes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Counts;
-use crate::catalogue::metric::{DELAY_BUCKETS, DURATION_BUCKETS, ROUNDTRIP_BUCKETS};
+use crate::catalogue::metric::{CALENDAR_BUCKETS, DELAY_BUCKETS, DURATION_BUCKETS, ROUNDTRIP_BUCKETS};
 use crate::catalogue::{Cause, Protocol, Reason, Role, Step};
 use crate::clock;
 use crate::export::standing::{Standing, Taken};
@@ -43,12 +43,17 @@ impl Histogram {
 /// The bounds, made once per plan and shared by all histograms.
 pub(super) struct Bounds {
     pub duration: Arc<[f64]>,
+    calendar: Arc<[f64]>,
     roundtrip: BTreeMap<Duration, Arc<[f64]>>,
 }
 
 impl Bounds {
     pub(super) fn new() -> Self {
-        Self { duration: DURATION_BUCKETS.into(), roundtrip: BTreeMap::new() }
+        Self {
+            duration: DURATION_BUCKETS.into(),
+            calendar: CALENDAR_BUCKETS.into(),
+            roundtrip: BTreeMap::new(),
+        }
     }
 
     /// With a bound at `late_after`, so that the histogram and the books agree.
@@ -82,6 +87,8 @@ pub(super) struct LaneNumbers {
     pub unknown: u64,
     /// Of a view lane.
     pub books: Option<Box<Books>>,
+    /// Of one that awaits changes of an entry: how long each took to show.
+    pub changes: BTreeMap<Step, Histogram>,
 }
 
 /// What became of the messages that a view awaited.
@@ -103,8 +110,9 @@ pub(super) struct Books {
 
 impl LaneNumbers {
     pub(super) fn new(lane: &Lane, bounds: &mut Bounds, now: Instant) -> Self {
-        let books =
-            (lane.role == Role::View).then(|| Box::new(Books::new(bounds.roundtrip(lane.judged_within))));
+        let books = lane.has_books().then(|| Box::new(Books::new(bounds.roundtrip(lane.judged_within))));
+        let awaited = lane.kind.awaited(lane.role).iter();
+        let changes = awaited.map(|step| (*step, Histogram::new(bounds.calendar.clone()))).collect();
         Self {
             standing: Standing::new(now),
             runs: 0,
@@ -118,6 +126,7 @@ impl LaneNumbers {
             sent: 0,
             unknown: 0,
             books,
+            changes,
         }
     }
 
@@ -163,6 +172,12 @@ impl LaneNumbers {
     pub(super) fn message(&mut self, judged: Judged) {
         if let Some(books) = &mut self.books {
             books.judged(judged);
+        }
+    }
+
+    pub(super) fn visible(&mut self, action: Step, after: Duration) {
+        if let Some(histogram) = self.changes.get_mut(&action) {
+            histogram.observe(after.as_secs_f64());
         }
     }
 
@@ -224,6 +239,8 @@ impl Books {
 pub(super) struct SeatNumbers {
     /// A view of a round trip sits here: its counters exist from the start.
     pub view: bool,
+    /// Something is taken away here again: its counters exist from the start.
+    pub tidy: bool,
     pub swept: [u64; Swept::ALL.len()],
     pub cleanup_failures: Counts<Role>,
     pub up: Option<bool>,
@@ -242,10 +259,10 @@ pub(super) struct Backend {
 }
 
 impl SeatNumbers {
-    pub(super) fn new(view: bool) -> Self {
-        let mut numbers = Self { view, ..Self::default() };
+    pub(super) fn new(view: bool, tidy: &BTreeSet<Role>) -> Self {
+        let mut numbers = Self { view, tidy: !tidy.is_empty(), ..Self::default() };
+        numbers.cleanup_failures.extend(tidy.iter().map(|role| (*role, 0)));
         if view {
-            numbers.cleanup_failures.insert(Role::View, 0);
             numbers.ends.insert((true, None), 0);
             numbers.ends.extend(Cause::ALL.iter().map(|cause| ((false, Some(*cause)), 0)));
         }

@@ -50,9 +50,11 @@ impl Shape {
             .collect();
         let seats = seats
             .into_iter()
-            .map(|(seat, view)| {
-                let kept = old.and_then(|old| old.seat(&seat)).filter(|kept| super::lock(kept).view == view);
-                let numbers = kept.cloned().unwrap_or_else(|| Arc::new(Mutex::new(SeatNumbers::new(view))));
+            .map(|(seat, (view, tidy))| {
+                let is_same = |kept: &SeatNumbers| kept.view == view && kept.tidy != tidy.is_empty();
+                let kept = old.and_then(|old| old.seat(&seat)).filter(|kept| is_same(&super::lock(kept)));
+                let new = || Arc::new(Mutex::new(SeatNumbers::new(view, &tidy)));
+                let numbers = kept.cloned().unwrap_or_else(new);
                 (seat, numbers)
             })
             .collect();
@@ -68,7 +70,7 @@ impl Shape {
             return shape.clone();
         }
         let mut seats = shape.seats.clone();
-        seats.insert(at, (seat.clone(), Arc::new(Mutex::new(SeatNumbers::new(false)))));
+        seats.insert(at, (seat.clone(), Arc::new(Mutex::new(SeatNumbers::new(false, &BTreeSet::new())))));
         Arc::new(Self {
             site: shape.site.clone(),
             site_labels: shape.site_labels.clone(),
@@ -94,23 +96,25 @@ impl Shape {
     }
 }
 
-/// Where the lanes sit; true where a round trip is awaited.
-fn seats(lanes: &BTreeSet<Arc<Lane>>) -> BTreeMap<Seat, bool> {
-    let mut seats = BTreeMap::new();
+/// Where the lanes sit: whether a round trip is awaited there, and the roles that take something away again.
+fn seats(lanes: &BTreeSet<Arc<Lane>>) -> BTreeMap<Seat, (bool, BTreeSet<Role>)> {
+    let mut seats: BTreeMap<_, (bool, BTreeSet<Role>)> = BTreeMap::new();
     for lane in lanes.iter().filter(|lane| !lane.mailbox.is_empty()) {
         let seat = Seat {
             mail_service: lane.mail_service.clone(),
             mailbox: lane.mailbox.clone(),
             protocol: lane.protocol,
         };
-        *seats.entry(seat).or_default() |= lane.role == Role::View;
+        let (view, tidy) = seats.entry(seat).or_default();
+        *view |= lane.has_books();
+        tidy.extend(lane.is_tidy().then_some(lane.role));
     }
     seats
 }
 
 fn boxes(plan: &Plan, lanes: &BTreeSet<Arc<Lane>>, old: Option<&Shape>) -> Vec<MailboxRow> {
     let views: BTreeSet<&str> =
-        lanes.iter().filter(|lane| lane.role == Role::View).map(|lane| &*lane.mailbox).collect();
+        lanes.iter().filter(|lane| lane.has_books()).map(|lane| &*lane.mailbox).collect();
     plan.mailboxes
         .iter()
         .map(|(name, mailbox)| {

@@ -26,6 +26,14 @@ pub(super) fn fill(shape: &Shape, at: usize, family: &mut Family<'_>, moment: Mo
     if let Some(books) = &numbers.books {
         view(family, lane, books, moment);
     }
+    if family.metric.name == "mailprobe_calendar_seconds" {
+        for (action, histogram) in &numbers.changes {
+            family.push_histogram(histogram, |name| match name {
+                "action" => action.name(),
+                _ => lane.label(name),
+            });
+        }
+    }
     if lane.role == Role::Send {
         match family.metric.name {
             "mailprobe_messages_sent_total" => push(family, lane, numbers.sent),
@@ -148,8 +156,9 @@ fn can_be(lane: &Lane, why: Why) -> bool {
     match why {
         Why::Overrun | Why::Stopping => true,
         Why::Paused | Why::Resting => lane.kind != Kind::Endpoint,
-        Why::Backlog | Why::Limited => lane.kind == Kind::Roundtrip,
-        Why::Unjudged => lane.role == Role::View,
+        Why::Backlog => lane.kind == Kind::Roundtrip,
+        Why::Limited => matches!(lane.kind, Kind::Roundtrip | Kind::Meeting),
+        Why::Unjudged => lane.role == Role::View || lane.kind == Kind::FreeBusy,
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn seat(shape: &Shape, at: usize, family: &mut Family<'_>, Moment { n
 fn swept(family: &mut Family<'_>, seat: &Seat, numbers: &SeatNumbers) {
     for why in Swept::ALL {
         let count = numbers.swept[*why as usize];
-        if numbers.view || count > 0 {
+        if numbers.tidy || count > 0 {
             family.push(count as f64, |name| match name {
                 "why" => why.name(),
                 _ => label(seat, name),
