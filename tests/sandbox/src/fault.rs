@@ -76,6 +76,8 @@ pub enum Fault {
     Stall,
     /// Sign-in works, later commands get no answer.
     StallAfterAuth,
+    /// Over HTTP: the n-th request from now on is carried out and never answered, those after it are not even that.
+    StallAt(u32),
     /// New sessions are closed right after the greeting, open ones at once.
     Cut,
     /// The connection closes after the message's last byte, without a reply.
@@ -177,6 +179,7 @@ const ANY: &[Protocol] = &[Smtp, Imap, Pop3, Ews, Autodiscover, Owa, Caldav];
 const MAIL: &[Protocol] = &[Smtp, Imap, Pop3];
 const SEND: &[Protocol] = &[Smtp, Ews];
 const DEFER: &[Protocol] = &[Smtp, Ews, Autodiscover, Owa, Caldav];
+const HTTP: &[Protocol] = &[Ews, Autodiscover, Owa, Caldav];
 const BOTH: &[Protocol] = &[Imap, Ews];
 const CALENDAR: &[Protocol] = &[Ews, Caldav];
 
@@ -202,6 +205,7 @@ pub const FAULTS: &[FaultInfo] = &[
     ),
     row("stall", "", ANY, "connections are accepted and never answered"),
     row("stall-after-auth", "", ANY, "sign-in works, later commands get no answer"),
+    row("stall-at", "count", HTTP, "that request from now on is carried out and never answered, nor is any after it"),
     row("cut", "", ANY, "sessions are closed right after the greeting, over HTTP in the middle of an answer"),
     row("cut-after-data", "deliver|drop", SEND, "the connection closes after a message's last byte"),
     row("slow", "duration", ANY, "each answer is late by that much"),
@@ -298,7 +302,10 @@ impl Fault {
                 let time = duration(a).ok_or_else(wrong)?;
                 Ok(if name == "slow" { Self::Slow(time) } else { Self::Delay(time) })
             }
-            (Some(a), "count") => a.parse().ok().filter(|n| *n > 0).map(Self::LoseEvery).ok_or_else(wrong),
+            (Some(a), "count") => {
+                let count = a.parse().ok().filter(|n| *n > 0).ok_or_else(wrong)?;
+                Ok(if name == "stall-at" { Self::StallAt(count) } else { Self::LoseEvery(count) })
+            }
             (Some("deliver"), "deliver|drop") => Ok(Self::CutAfterData { deliver: true }),
             (Some("drop"), "deliver|drop") => Ok(Self::CutAfterData { deliver: false }),
             _ => Err(wrong()),
@@ -356,6 +363,7 @@ impl Fault {
             Self::Refuse => "refuse",
             Self::Stall => "stall",
             Self::StallAfterAuth => "stall-after-auth",
+            Self::StallAt(_) => "stall-at",
             Self::Cut => "cut",
             Self::CutAfterData { .. } => "cut-after-data",
             Self::Slow(_) => "slow",
@@ -410,7 +418,7 @@ impl fmt::Display for Fault {
         f.write_str(self.name())?;
         match self {
             Self::Slow(time) | Self::Delay(time) => write!(f, "={}ms", time.as_millis()),
-            Self::LoseEvery(n) => write!(f, "={n}"),
+            Self::LoseEvery(n) | Self::StallAt(n) => write!(f, "={n}"),
             Self::CutAfterData { deliver } => f.write_str(if *deliver { "=deliver" } else { "=drop" }),
             _ => Ok(()),
         }

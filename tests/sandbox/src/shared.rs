@@ -88,6 +88,8 @@ struct Mode {
     latency: Duration,
     /// How many messages were accepted at each protocol since its fault was set.
     since: [u64; PROTOCOLS],
+    /// How many requests came over HTTP since then.
+    asked: [u64; PROTOCOLS],
 }
 
 pub(crate) struct Shared {
@@ -123,7 +125,7 @@ impl Shared {
             stopped: CancellationToken::new(),
             exchange: Exchange::new(&options.exchange),
             faults: Protocol::ALL.map(|_| watch::Sender::new(None)),
-            mode: Mutex::new(Mode { scenario: "healthy", latency: options.latency, since: [0; PROTOCOLS] }),
+            mode: Mutex::new(Mode { scenario: "healthy", latency: options.latency, since: [0; PROTOCOLS], asked: [0; PROTOCOLS] }),
             counts: Mutex::new(Counts::default()),
             log: Mutex::new(VecDeque::new()),
             doors,
@@ -186,6 +188,7 @@ impl Shared {
         let healthy = Protocol::ALL.into_iter().all(|protocol| self.fault(protocol).is_none());
         let mut mode = locked(&self.mode);
         mode.since[protocol.index()] = 0;
+        mode.asked[protocol.index()] = 0;
         if healthy {
             mode.scenario = "healthy";
             mode.latency = self.options.latency;
@@ -256,6 +259,14 @@ impl Shared {
         let since = &mut mode.since[protocol.index()];
         *since += 1;
         *since
+    }
+
+    /// Counts a request over HTTP; which one it is there since the fault was set.
+    pub(crate) fn asked(&self, protocol: Protocol) -> u64 {
+        let mut mode = locked(&self.mode);
+        let asked = &mut mode.asked[protocol.index()];
+        *asked += 1;
+        *asked
     }
 
     pub(crate) fn log(&self, mut line: String) {

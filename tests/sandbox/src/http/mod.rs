@@ -193,6 +193,7 @@ async fn handle(http: Arc<Http>, request: Request<Incoming>) -> Result<Response<
         Err(_) => return Err(Gone("the request broke off")),
     };
     let fault = protocol.and_then(|protocol| http.shared.fault(protocol));
+    let stalls = stalls(&http, protocol, fault.as_ref()).await;
     let reply = match (before(protocol, fault.as_ref()).await?, protocol) {
         (Some(reply), _) => reply,
         (None, _) if http.plain => autodiscover::plain(&http, &path),
@@ -206,11 +207,26 @@ async fn handle(http: Arc<Http>, request: Request<Incoming>) -> Result<Response<
         (None, _) if path == "/" => Reply::redirect(&http.url("/owa/")),
         (None, _) => Reply::text(404, "There is no such page.\r\n"),
     };
+    if stalls {
+        http.log('S', "carried out, and held back");
+        return std::future::pending().await;
+    }
     // What was switched on meanwhile is felt as well.
     let fault = protocol.and_then(|protocol| http.shared.fault(protocol));
     let reply = after(finish(&http, &head, reply), fault.as_ref()).await?;
     http.log('S', format!("{} {}", reply.status, reply.note).trim_end());
     Ok(reply.into_response())
+}
+
+/// Whether this request is the last one that is carried out.
+async fn stalls(http: &Http, protocol: Option<Protocol>, fault: Option<&Fault>) -> bool {
+    let Some(protocol) = protocol else { return false };
+    let nth = http.shared.asked(protocol);
+    match fault {
+        Some(Fault::StallAt(n)) if nth > u64::from(*n) => std::future::pending().await,
+        Some(Fault::StallAt(n)) => nth == u64::from(*n),
+        _ => false,
+    }
 }
 
 /// What a fault does before the request is looked at.
