@@ -285,7 +285,7 @@ pub const CASES: &[Case] = &[
         });
     }),
     login(Reason::FreeBusyWrong, "ews", "free_busy", "ends before it begins", |stage, name| {
-        stage.web_check(name, &format!("free_busy: {{ name: {name}, mailbox: {name}, of: well-bob, protocol: ews, {ONCE} }}"), |asked| {
+        stage.web_check(name, &format!("free_busy: {{ name: {name}, mailbox: {name}, of: well-bob, protocol: ews, write: caldav, {ONCE} }}"), |asked| {
             if asked.body.contains("GetUserAvailability") { upside_down() } else { inbox() }
         });
     }),

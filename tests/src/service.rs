@@ -67,6 +67,11 @@ impl Service {
         self.exchange(scene, &at("/EWS/Exchange.asmx"), &at("/owa/"))
     }
 
+    /// The same, with calendars beside them.
+    pub fn calendar_body(&self, scene: &Scene) -> String {
+        format!("{}, caldav: {{ url: \"{}\" }}", self.exchange_body(scene), self.url("/dav/"))
+    }
+
     /// The same, with the URLs left out that Autodiscover tells.
     pub fn found_body(&self, scene: &Scene) -> String {
         self.exchange(scene, "", "")
@@ -87,7 +92,7 @@ impl Service {
 
     /// The mail service NAME, with the mailboxes NAME-alice and NAME-bob.
     pub fn add_to(&self, scene: &mut Scene, name: &str) {
-        let body = self.body(scene);
+        let body = self.calendar_body(scene);
         scene.mail_service(name, &body);
         for user in ["alice", "bob"] {
             scene.mailbox(&format!("{name}-{user}"), name, &format!("{user}@sandbox.test"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use super::diary::{Change, Desk, Diary, Place, Sight, Wanted, begin, draft, later, leave, part, unjudged};
+use super::diary::{Change, Desk, Diary, Place, Wanted, begin, draft, later, leave, part, unjudged};
 use super::{Check, Work};
 use crate::account::Account;
 use crate::catalogue::{Role, Step};
@@ -102,7 +102,7 @@ impl Calendar {
             };
             writer = still;
             let wanted = Wanted::new(mark, now, before);
-            views = Diary::see(views, step, accepted, Sight::Entry(&wanted)).await;
+            views = Diary::see(views, &mut writer, step, accepted, &wanted).await;
             before = now;
         }
         join_all(views.into_iter().map(|view| leave(view.well()))).await;

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::diary::{
@@ -97,19 +96,23 @@ impl FreeBusy {
     ) -> Option<Box<dyn Session>> {
         let of = &*self.of.mailbox.address;
         let found = Wanted::new(mark, Some(draft), None);
-        let mut looks = vec![look];
+        let mut look = Some(look);
         for (step, change, busy) in
             [(Step::Create, Change::Create(draft), true), (Step::Delete, Change::Delete(&found), false)]
         {
             let Some((still, accepted)) = writer.write(step, change).await else {
-                unjudged(looks);
+                unjudged(look);
                 return None;
             };
             writer = still;
             let taken = Taken { of, span: span.clone(), busy };
-            looks = Diary::see(looks, step, accepted, Sight::Time(&taken)).await;
+            if let Some(still) = look.take() {
+                look = still.see(step, accepted, Sight::Time(&taken)).await;
+            }
         }
-        join_all(looks.into_iter().map(|look| leave(look.well()))).await;
+        if let Some(look) = look {
+            leave(look.well()).await;
+        }
         Some(writer.well())
     }
 }

@@ -108,6 +108,10 @@ fn steps(lane: &Lane) -> Vec<Step> {
     };
     let found: &[Step] = match lane.protocol {
         Protocol::Ews | Protocol::Owa => &[Step::Autodiscover],
+        // A meeting by mail.
+        Protocol::Imap if lane.kind == Kind::Meeting => {
+            &[Step::Select, Step::Look, Step::Fetch, Step::Envelope, Step::Data]
+        }
         _ => &[],
     };
     lane.protocol.row().steps.iter().chain(found).chain(more).copied().collect()

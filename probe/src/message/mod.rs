@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod ical;
+pub mod invitation;
 pub mod recognise;
 pub mod token;
 pub mod tracker;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Status;
 use crate::catalogue::Reason;
+use crate::message::build::SUBJECT;
 use crate::outcome::{Fault, Fut, Recorder};
 
 /// When an entry begins and how long it lasts, as people say it: by the clock on the wall of a place.
@@ -75,6 +76,11 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// What tells it from everything else: the subject without the prefix of all that is ours.
+    pub fn mark(&self) -> &str {
+        self.subject.strip_prefix(SUBJECT).unwrap_or(&self.subject).trim()
+    }
+
     /// Every occurrence, by time.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod ews;
 pub mod health;
 pub mod imap;
+pub mod imip;
 pub mod owa;
 pub mod pop3;
 pub mod smtp;

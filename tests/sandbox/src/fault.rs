@@ -205,7 +205,12 @@ pub const FAULTS: &[FaultInfo] = &[
     ),
     row("stall", "", ANY, "connections are accepted and never answered"),
     row("stall-after-auth", "", ANY, "sign-in works, later commands get no answer"),
-    row("stall-at", "count", HTTP, "that request from now on is carried out and never answered, nor is any after it"),
+    row(
+        "stall-at",
+        "count",
+        HTTP,
+        "that request from now on is carried out and never answered, nor is any after it",
+    ),
     row("cut", "", ANY, "sessions are closed right after the greeting, over HTTP in the middle of an answer"),
     row("cut-after-data", "deliver|drop", SEND, "the connection closes after a message's last byte"),
     row("slow", "duration", ANY, "each answer is late by that much"),

@@ -328,6 +328,11 @@ impl Sandbox {
         self.shared().counts()
     }
 
+    /// Empties what [`Self::log`] tells.
+    pub fn forget_log(&self) {
+        self.shared().forget_log();
+    }
+
     /// The last thousand or so lines of conversation, credentials hidden.
     #[must_use]
     pub fn log(&self) -> Vec<String> {

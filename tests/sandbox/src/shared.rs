@@ -125,7 +125,12 @@ impl Shared {
             stopped: CancellationToken::new(),
             exchange: Exchange::new(&options.exchange),
             faults: Protocol::ALL.map(|_| watch::Sender::new(None)),
-            mode: Mutex::new(Mode { scenario: "healthy", latency: options.latency, since: [0; PROTOCOLS], asked: [0; PROTOCOLS] }),
+            mode: Mutex::new(Mode {
+                scenario: "healthy",
+                latency: options.latency,
+                since: [0; PROTOCOLS],
+                asked: [0; PROTOCOLS],
+            }),
             counts: Mutex::new(Counts::default()),
             log: Mutex::new(VecDeque::new()),
             doors,
@@ -281,6 +286,10 @@ impl Shared {
             log.pop_front();
         }
         log.push_back(line);
+    }
+
+    pub(crate) fn forget_log(&self) {
+        locked(&self.log).clear();
     }
 
     pub(crate) fn log_lines(&self) -> Vec<String> {

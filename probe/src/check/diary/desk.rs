@@ -7,10 +7,11 @@ use tokio::time::Instant;
 
 use super::{Diary, Taken, Wanted, busy_of, calendar_of};
 use crate::account::Account;
-use crate::catalogue::{Reason, Step};
+use crate::catalogue::{Protocol, Reason, Step};
 use crate::outcome::{Event, Fault, Lane, Recorder, Sink as _, Verdict, Why};
 use crate::protocol::Session;
 use crate::protocol::calendar::{Answer, Draft, EntryId, Written};
+use crate::protocol::imip::Imip;
 use crate::runner::LaneRun;
 
 /// From one look to the next, in milliseconds; the last again and again.
@@ -45,7 +46,7 @@ impl<'a> Desk<'a> {
     /// Signs in; where that fails the lane is judged.
     pub(super) async fn open(diary: &'a Diary, account: &'a Arc<Account>, run: LaneRun) -> Option<Self> {
         let rec = run.rec.clone();
-        let opening = rec.within(diary.patience(), account.open(run.lane.protocol, run.slot, &rec));
+        let opening = rec.within(diary.patience(), sign_in(account, run.lane.protocol, run.slot, &rec));
         let opened = tokio::select! {
             () = diary.stop.cancelled() => {
                 run.settle(Verdict::NotJudged(Why::Stopping));
@@ -91,7 +92,23 @@ impl<'a> Desk<'a> {
     }
 
     /// Waits until it shows. Where it does not in time, the lane is judged.
-    pub(crate) async fn see(mut self, step: Step, accepted: Instant, sight: Sight<'_>) -> Option<Self> {
+    pub(crate) async fn see(self, step: Step, accepted: Instant, sight: Sight<'_>) -> Option<Self> {
+        match self.try_see(step, accepted, sight).await {
+            Ok(desk) => Some(desk),
+            Err((desk, fault)) => {
+                desk.end(fault);
+                None
+            }
+        }
+    }
+
+    /// The same, and the lane is not judged yet; without a fault it is the probe that stops.
+    pub(super) async fn try_see(
+        mut self,
+        step: Step,
+        accepted: Instant,
+        sight: Sight<'_>,
+    ) -> Result<Self, (Self, Option<Fault>)> {
         let (rec, diary) = (self.rec(), self.diary);
         let looking = diary.watch(&mut *self.session, accepted, sight, &rec);
         let seen = tokio::select! {
@@ -99,19 +116,28 @@ impl<'a> Desk<'a> {
             seen = rec.time(step, looking) => Some(seen),
         };
         match seen {
-            None => self.run.settle(Verdict::NotJudged(Why::Stopping)),
-            Some(Err(fault)) => self.fail(fault),
+            None => Err((self, None)),
+            Some(Err(fault)) => Err((self, Some(fault))),
             Some(Ok((at, _))) => {
-                self.visible(step, at - accepted);
-                return Some(self);
+                let (lane, after) = (Arc::clone(&self.run.lane), at - accepted);
+                diary.context.sinks.tell(&Event::Visible { lane, action: step, after });
+                Ok(self)
             }
         }
-        None
     }
 
-    pub(crate) fn visible(&self, action: Step, after: Duration) {
-        let lane = Arc::clone(&self.run.lane);
-        self.diary.context.sinks.tell(&Event::Visible { lane, action, after });
+    /// Whether it shows now.
+    pub(super) async fn shows(&mut self, sight: Sight<'_>) -> bool {
+        let (rec, diary) = (self.rec(), self.diary);
+        let looked = rec.within(diary.patience(), diary.look(&mut *self.session, sight, &rec)).await;
+        matches!(looked, Ok(Ok(_)))
+    }
+
+    pub(super) fn end(self, fault: Option<Fault>) {
+        match fault {
+            Some(fault) => self.fail(fault),
+            None => self.run.settle(Verdict::NotJudged(Why::Stopping)),
+        }
     }
 
     /// The lane has failed; the session is not used again.
@@ -132,6 +158,21 @@ impl<'a> Desk<'a> {
         self.run.settle(Verdict::Good);
         self.session
     }
+}
+
+/// A session at a calendar; by IMAP: one that is made of mails.
+pub(super) async fn sign_in(
+    account: &Arc<Account>,
+    protocol: Protocol,
+    turn: u32,
+    rec: &Recorder,
+) -> Result<Box<dyn Session>, Fault> {
+    let session = account.open(protocol, turn, rec).await?;
+    if protocol != Protocol::Imap {
+        return Ok(session);
+    }
+    let sender = account.open(Protocol::Smtp, turn, rec).await?;
+    Ok(Box::new(Imip::new(&account.mailbox.address, session, sender)))
 }
 
 /// How a session ends is no part of any verdict.

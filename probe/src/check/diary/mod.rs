@@ -52,15 +52,34 @@ impl Diary {
         self.plan.timeout / 4
     }
 
-    /// What is awaited at all desks; those that saw it.
+    /// What is awaited in several views of a calendar; those that saw it. One that does not show what another one or the
+    /// writer does is not up to date: the entry is not lost.
     pub(super) async fn see<'a>(
-        desks: Vec<Desk<'a>>,
+        views: Vec<Desk<'a>>,
+        writer: &mut Desk<'a>,
         step: Step,
         accepted: Instant,
-        sight: Sight<'_>,
+        wanted: &Wanted<'_>,
     ) -> Vec<Desk<'a>> {
-        let seeing = desks.into_iter().map(|desk| desk.see(step, accepted, sight));
-        join_all(seeing).await.into_iter().flatten().collect()
+        let sight = Sight::Entry(wanted);
+        let seeing = views.into_iter().map(|view| view.try_see(step, accepted, sight));
+        let (mut saw, mut missed) = (Vec::new(), Vec::new());
+        for seen in join_all(seeing).await {
+            match seen {
+                Ok(view) => saw.push(view),
+                Err((view, fault)) => missed.push((view, fault)),
+            }
+        }
+        let lost = |fault: &Option<Fault>| fault.as_ref().is_some_and(|of| of.reason == Reason::CalendarLost);
+        let is_there =
+            missed.iter().any(|(_, fault)| lost(fault)) && (!saw.is_empty() || writer.shows(sight).await);
+        for (view, mut fault) in missed {
+            if let Some(fault) = fault.as_mut().filter(|of| is_there && of.reason == Reason::CalendarLost) {
+                fault.reason = Reason::CalendarStale;
+            }
+            view.end(fault);
+        }
+        saw
     }
 
     /// The mark of a run's entry, signed for whoever it is meant for.

@@ -9,12 +9,12 @@ use futures_util::future::join_all;
 use super::desk::leave;
 use super::{DAY, Diary, calendar_of};
 use crate::account::Account;
-use crate::catalogue::{Protocol, Reason, Role, Step};
+use crate::catalogue::{Capability, Protocol, Reason, Role, Step};
 use crate::clock;
 use crate::message::build::SUBJECT;
 use crate::message::recognise::{of_meeting, tokens};
 use crate::message::token::{Token, hash};
-use crate::outcome::{Event, Fault, Recorder, Sink as _, Swept};
+use crate::outcome::{Event, Fault, Recorder, Seat, Sink as _, Swept};
 use crate::protocol::calendar::Written;
 use crate::protocol::{Folder, Inbox, Memory, Session};
 
@@ -52,11 +52,26 @@ impl Diary {
     }
 
     async fn sweep(&self, place: Place<'_>, rec: &Recorder) -> Result<(), Fault> {
+        let Place { account, protocol, mark, .. } = place;
         let mut session = match place.session {
+            // What it has seen already it does not show again.
+            Some(session) if protocol == Protocol::Imap => {
+                leave(session).await;
+                account.open(protocol, 0, rec).await?
+            }
             Some(session) => session,
-            None => place.account.open(place.protocol, 0, rec).await?,
+            None => account.open(protocol, 0, rec).await?,
         };
-        let seat = place.account.seat(place.protocol);
+        if place.mail {
+            self.sweep_mail(&mut *session, account, protocol, mark, rec).await?;
+        }
+        // Where invitations are mails a server may put them into a calendar all the same.
+        if protocol == Protocol::Imap {
+            leave(session).await;
+            let Some(other) = with_calendar(account) else { return Ok(()) };
+            session = account.open(other, 0, rec).await?;
+        }
+        let seat = account.seat(protocol);
         let tell = |why: Option<Swept>| {
             let swept = why.map(|why| Event::Swept { seat: seat.clone(), why });
             swept.into_iter().for_each(|event| self.context.sinks.tell(&event));
@@ -71,15 +86,11 @@ impl Diary {
             lying.extend(notices.into_iter().map(|notice| (notice.id, notice.subject)));
         }
         for (id, subject) in lying {
-            let Some(why) = self.fate(tokens(subject.as_bytes()), place.mark) else { continue };
+            let Some(why) = self.fate(tokens(subject.as_bytes()), mark) else { continue };
             if let Written::Unknown(fault) = calendar.delete(&id, rec).await? {
                 return Err(fault);
             }
             tell(why);
-        }
-        if place.mail {
-            let others = self.sweep_mail(&mut *session, place.account, place.mark, rec).await?;
-            others.into_iter().for_each(tell);
         }
         leave(session).await;
         Ok(())
@@ -90,50 +101,55 @@ impl Diary {
         &self,
         session: &mut dyn Session,
         account: &Arc<Account>,
+        protocol: Protocol,
         mark: &str,
         rec: &Recorder,
-    ) -> Result<Vec<Option<Swept>>, Fault> {
+    ) -> Result<(), Fault> {
         if let Some(inbox) = session.inbox() {
-            return self.sweep_folders(inbox, mark, rec).await;
+            return self.sweep_folders(inbox, account.seat(protocol), mark, rec).await;
         }
         if !account.mailbox.mail_service.endpoints.contains_key(&Protocol::Imap) {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let mut session = account.open(Protocol::Imap, 0, rec).await?;
-        let Some(inbox) = session.inbox() else { return Ok(Vec::new()) };
-        let swept = self.sweep_folders(inbox, mark, rec).await?;
+        let Some(inbox) = session.inbox() else { return Ok(()) };
+        self.sweep_folders(inbox, account.seat(Protocol::Imap), mark, rec).await?;
         leave(session).await;
-        Ok(swept)
+        Ok(())
     }
 
     async fn sweep_folders(
         &self,
         inbox: &mut dyn Inbox,
+        seat: Seat,
         mark: &str,
         rec: &Recorder,
-    ) -> Result<Vec<Option<Swept>>, Fault> {
+    ) -> Result<(), Fault> {
         let mut folders = vec![Folder::Inbox];
         folders.extend(inbox.folders(rec).await?);
-        let (mut memory, mut swept) = (Memory::default(), Vec::new());
+        let mut memory = Memory::default();
         for folder in folders {
             let looked = match inbox.look(folder, &mut memory, rec).await {
                 Err(fault) if fault.reason == Reason::FolderMissing => continue,
                 looked => looked?,
             };
-            let mut ids = Vec::new();
+            let (mut ids, mut swept) = (Vec::new(), Vec::new());
             for item in looked.found {
                 // A panic while reading one: it is left alone.
                 let read = catch_unwind(AssertUnwindSafe(|| of_meeting(&item.bytes))).unwrap_or_default();
                 if let Some(why) = self.fate(read.into_iter(), mark) {
                     ids.push(item.id);
-                    swept.push(why);
+                    swept.extend(why);
                 }
             }
             if !ids.is_empty() {
                 inbox.delete(&ids, rec).await?;
+                for why in swept {
+                    self.context.sinks.tell(&Event::Swept { seat: seat.clone(), why });
+                }
             }
         }
-        Ok(swept)
+        Ok(())
     }
 
     /// Whether what carries these tokens is to go, and why, where it is not of this very run.
@@ -152,4 +168,10 @@ impl Diary {
         let is_own = identity.is_mine(&token) && token.check == hash(&self.plan.name);
         (is_own || identity.is_over(&token, clock::wall())).then(|| Some(identity.why_swept(&token)))
     }
+}
+
+/// The protocol of a calendar that the mail service has.
+fn with_calendar(account: &Account) -> Option<Protocol> {
+    let endpoints = &account.mailbox.mail_service.endpoints;
+    endpoints.keys().copied().find(|protocol| protocol.can(Capability::Calendar))
 }

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::{unfolded, zone};
 use crate::catalogue::Reason;
+use crate::message::build::HEADER;
 use crate::outcome::Fault;
 use crate::protocol::Status;
 use crate::protocol::calendar::{Answer, Draft};
@@ -26,6 +27,31 @@ fn internal(error: impl ToString) -> Fault {
 /// # Errors
 /// `internal_error` for a zone or a time that there is none.
 pub fn build(draft: &Draft, organizer: &str, sequence: u32, now: SystemTime) -> Result<String, Fault> {
+    written(draft, organizer, sequence, now, &[])
+}
+
+/// The same as it is sent to whoever is invited: `cancel`: it is called off.
+///
+/// # Errors
+/// As [`build`].
+pub fn invitation(
+    draft: &Draft,
+    organizer: &str,
+    sequence: u32,
+    cancel: bool,
+    now: SystemTime,
+) -> Result<String, Fault> {
+    let method = if cancel { "CANCEL" } else { "REQUEST" };
+    written(draft, organizer, sequence, now, &[("METHOD", method).into()])
+}
+
+fn written(
+    draft: &Draft,
+    organizer: &str,
+    sequence: u32,
+    now: SystemTime,
+    properties: &[Property],
+) -> Result<String, Fault> {
     let zone = Place::of(draft)?;
     let mut inner = String::new();
     let spans = draft.spans()?;
@@ -35,23 +61,30 @@ pub fn build(draft: &Draft, organizer: &str, sequence: u32, now: SystemTime) -> 
     {
         inner.push_str(&zone::definition(name, &zone.zone, first.start, end).map_err(internal)?);
     }
-    let write = |start: DateTime| event(draft, &zone, start, organizer, sequence, now);
+    let cancels = properties.iter().any(|of| of.value() == "CANCEL");
+    let write = |start: DateTime| {
+        let mut event = event(draft, &zone, start, organizer, sequence, now)?;
+        if cancels {
+            event.append_property(("STATUS", "CANCELLED"));
+        }
+        Ok::<_, Fault>(event)
+    };
     let mut main = write(draft.time.start)?;
-    let Some(repeat) = &draft.repeat else { return calendar(&inner, &main) };
+    let Some(repeat) = &draft.repeat else { return calendar(properties, &inner, &main) };
     main.append_property(("RRULE", format!("FREQ=DAILY;COUNT={}", repeat.days).as_str()));
     component(&mut inner, &main)?;
-    let Some((which, to)) = repeat.moved else { return object(&[], &inner) };
+    let Some((which, to)) = repeat.moved else { return object(properties, &inner) };
     let mut moved = write(to)?;
     let replaces = draft.time.nth_day(which);
     moved.append_property(zone.property("RECURRENCE-ID", replaces, draft.time.all_day)?);
-    calendar(&inner, &moved)
+    calendar(properties, &inner, &moved)
 }
 
 /// An object of what is written already and one more component.
-fn calendar(inner: &str, last: &impl Component) -> Result<String, Fault> {
+fn calendar(properties: &[Property], inner: &str, last: &impl Component) -> Result<String, Fault> {
     let mut inner = inner.to_owned();
     component(&mut inner, last)?;
-    object(&[], &inner)
+    object(properties, &inner)
 }
 
 /// An object of what is written already, with more properties than it has to have.
@@ -163,6 +196,7 @@ fn event(
         ("TRANSP", shown.to_owned()),
         ("STATUS", state.to_owned()),
         ("X-MICROSOFT-CDO-BUSYSTATUS", words.to_owned()),
+        (HEADER, clean(draft.mark())),
     ];
     for (key, value) in &texts {
         event.append_property((*key, value.as_str()));
@@ -212,6 +246,29 @@ pub fn answered(
     answer: Answer,
     now: SystemTime,
 ) -> Result<Option<String>, Fault> {
+    answering(text, own, answer, now, false)
+}
+
+/// The answer to an invitation that came by mail, as it is sent to the organizer (RFC 5546, section 3.2.3).
+///
+/// # Errors
+/// As [`answered`].
+pub fn reply(
+    text: &str,
+    own: &BTreeSet<String>,
+    answer: Answer,
+    now: SystemTime,
+) -> Result<Option<String>, Fault> {
+    answering(text, own, answer, now, true)
+}
+
+fn answering(
+    text: &str,
+    own: &BTreeSet<String>,
+    answer: Answer,
+    now: SystemTime,
+    reply: bool,
+) -> Result<Option<String>, Fault> {
     let wrong = |error: String| Fault::new(Reason::ProtocolViolation, &format!("the invitation: {error}"));
     let mut calendar: Calendar = unfolded(text).and_then(|text| text.parse()).map_err(wrong)?;
     let said = match answer {
@@ -229,7 +286,11 @@ pub fn answered(
             let address = who.value().to_lowercase();
             let is_own = address.strip_prefix("mailto:").is_some_and(|address| own.contains(address));
             invited |= is_own;
-            event.append_multi_property(if is_own { saying(&who, said) } else { who });
+            if is_own {
+                event.append_multi_property(saying(&who, said));
+            } else if !reply {
+                event.append_multi_property(who);
+            }
         }
         event.append_property(("DTSTAMP", stamped.as_str()));
     }
@@ -243,6 +304,10 @@ pub fn answered(
             CalendarComponent::Other(other) => component(&mut inner, other)?,
             _ => {}
         }
+    }
+    if reply {
+        calendar.properties.retain(|of| !of.key().eq_ignore_ascii_case("METHOD"));
+        calendar.properties.push(("METHOD", "REPLY").into());
     }
     object(&calendar.properties, &inner).map(Some)
 }

@@ -6,7 +6,7 @@ mod rule;
 mod when;
 mod zone;
 
-pub use build::{answered, build, busy_request};
+pub use build::{answered, build, busy_request, invitation, reply};
 pub use read::{Method, Object, read, read_busy};
 
 /// Larger objects are not read.

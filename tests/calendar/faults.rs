@@ -1,0 +1,126 @@
+//! Each fault has its reason, at the lane and the step that it belongs to; what is not to blame is not called so.
+
+use std::collections::BTreeSet;
+
+use mailprobe_sandbox::{Fault, Protocol};
+use mailprobe_tests::{Metrics, secs};
+
+use crate::stage::Stage;
+
+/// Where, what, the check, and what each of its lanes comes to: role and protocol, step and reason; without a reason it is
+/// good, `-` not judged.
+type Case =
+    (Protocol, Fault, &'static str, &'static [(&'static str, &'static str, &'static str, &'static str)]);
+
+const ENTRY: &str =
+    "calendar: { name: x, mailbox: alice, write: caldav, views: [caldav], every: 2s, late_after: 400ms }";
+const MEETING: &str =
+    "meeting: { name: x, organizer: alice, attendee: bob, protocol: caldav, every: 2s, late_after: 400ms }";
+const BUSY: &str = "free_busy: { name: x, mailbox: alice, of: bob, protocol: ews, write: caldav, every: 2s, late_after: 400ms }";
+
+const CASES: &[Case] = &[
+    (
+        Protocol::Caldav,
+        Fault::ShiftHour,
+        ENTRY,
+        &[("write", "caldav", "move", "calendar_shifted"), ("view", "caldav", "create", "calendar_shifted")],
+    ),
+    (
+        Protocol::Caldav,
+        Fault::DoubleEntry,
+        ENTRY,
+        &[
+            ("write", "caldav", "move", "calendar_duplicated"),
+            ("view", "caldav", "create", "calendar_duplicated"),
+        ],
+    ),
+    (
+        Protocol::Caldav,
+        Fault::Stale,
+        ENTRY,
+        &[("write", "caldav", "move", "calendar_lost"), ("view", "caldav", "create", "calendar_lost")],
+    ),
+    (
+        Protocol::Caldav,
+        Fault::LoseInvitation,
+        MEETING,
+        &[("write", "caldav", "", "-"), ("view", "caldav", "invite", "calendar_lost")],
+    ),
+    (
+        Protocol::Caldav,
+        Fault::LoseAnswer,
+        MEETING,
+        &[("write", "caldav", "answer", "meeting_unanswered"), ("view", "caldav", "", "-")],
+    ),
+    (
+        Protocol::Ews,
+        Fault::Stale,
+        BUSY,
+        &[("write", "caldav", "", ""), ("check", "ews", "create", "free_busy_wrong")],
+    ),
+    (
+        Protocol::Ews,
+        Fault::SignInUnavailable,
+        BUSY,
+        &[("write", "caldav", "", "-"), ("check", "ews", "auth", "server_unavailable")],
+    ),
+];
+
+fn shows(metrics: &Metrics, lanes: &[(&str, &str, &str, &str)]) -> bool {
+    lanes.iter().all(|(role, protocol, step, reason)| {
+        let lane = [("role", *role), ("protocol", *protocol)];
+        let success = metrics.value("mailprobe_check_success", &lane);
+        match *reason {
+            "" => success == Some(1.0),
+            "-" => {
+                success.is_none()
+                    && metrics.sum("mailprobe_checks_skipped_total", &with(&lane, "why", "unjudged")) > 0.0
+            }
+            reason => {
+                let why = [lane[0], lane[1], ("step", *step), ("reason", reason)];
+                metrics.value("mailprobe_check_failing", &why) == Some(1.0)
+            }
+        }
+    })
+}
+
+fn with<'a>(lane: &[(&'a str, &'a str)], name: &'a str, value: &'a str) -> Vec<(&'a str, &'a str)> {
+    [lane, &[(name, value)]].concat()
+}
+
+#[test]
+fn each_fault_has_its_reason_at_its_lane_and_heals() {
+    std::thread::scope(|scope| {
+        for case in CASES {
+            scope.spawn(move || one(case));
+        }
+    });
+}
+
+fn one((protocol, fault, check, lanes): &Case) {
+    let mut stage = Stage::new();
+    let strangers = stage.strangers();
+    stage.scene.check(check);
+    let mut probe = stage.scene.start();
+    let what = format!("{protocol} {fault}: {check}");
+    probe.wait_until(&format!("at first it is well: {what}"), secs(30), |metrics| {
+        metrics.has("mailprobe_check_success", &[]) && metrics.all("mailprobe_check_success", &[], 1.0)
+    });
+    stage.fault(*protocol, Some(fault.clone()));
+    probe.wait_until(&what, secs(30), |metrics| shows(metrics, lanes));
+    stage.fault(*protocol, None);
+    probe.wait_until(&format!("it is well again: {what}"), secs(60), |metrics| {
+        metrics.has("mailprobe_check_success", &[]) && metrics.all("mailprobe_check_success", &[], 1.0)
+    });
+    let (status, last) = probe.stop(secs(30));
+    assert!(status.success(), "{status}");
+    let reasons: BTreeSet<_> = last
+        .labels("mailprobe_check_failure_reasons_total", &[])
+        .into_iter()
+        .filter_map(|mut labels| labels.remove("reason"))
+        .collect();
+    let expected: BTreeSet<_> = lanes.iter().map(|(.., reason)| reason.trim_matches('-')).collect();
+    let unexpected: Vec<_> = reasons.iter().filter(|reason| !expected.contains(&***reason)).collect();
+    assert!(unexpected.is_empty(), "{what}: {unexpected:?} too\n{}", probe.log());
+    assert_eq!(stage.left(), strangers, "{what}\n{}", probe.log());
+}

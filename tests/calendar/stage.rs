@@ -1,0 +1,100 @@
+//! A mail service with calendars, two people's mailboxes, and what they keep there themselves.
+
+use mailprobe_sandbox::Fault;
+use mailprobe_tests::{Scene, Service};
+
+/// One check of each sort: its name, and the whole.
+pub const CHECKS: &[(&str, &str)] = &[
+    (
+        "entry",
+        "calendar: { name: entry, mailbox: alice, write: caldav, views: [caldav], every: 2s, zone: Europe/Lisbon }",
+    ),
+    (
+        "series",
+        "calendar: { name: series, mailbox: bob, write: caldav, views: [caldav], every: 2s, recurring: true, \
+         zone: America/New_York }",
+    ),
+    (
+        "meet",
+        "meeting: { name: meet, organizer: alice, attendee: bob, protocol: caldav, every: 2s, zone: Asia/Kolkata }",
+    ),
+    (
+        "mailed",
+        "meeting: { name: mailed, organizer: alice, attendee: bob, protocol: caldav, attendee_protocol: imap, every: 2s, \
+         zone: Europe/Lisbon }",
+    ),
+    (
+        "mailing",
+        "meeting: { name: mailing, organizer: alice, attendee: bob, protocol: imap, attendee_protocol: caldav, every: 2s, \
+         zone: America/New_York }",
+    ),
+    ("mails", "meeting: { name: mails, organizer: bob, attendee: alice, protocol: imap, every: 2s }"),
+    ("busy", "free_busy: { name: busy, mailbox: alice, of: bob, protocol: ews, write: caldav, every: 2s }"),
+    ("taken", "free_busy: { name: taken, mailbox: alice, of: bob, protocol: caldav, every: 2s }"),
+];
+
+pub struct Stage {
+    pub service: Service,
+    pub scene: Scene,
+}
+
+/// What lies in both mailboxes: subjects, and messages by folder.
+pub type Left = (Vec<String>, Vec<String>);
+
+impl Stage {
+    pub fn new() -> Self {
+        let service = Service::start();
+        let mut scene = Scene::new();
+        let body = service.calendar_body(&scene);
+        scene.mail_service("hq", &body);
+        let file = scene.file("password", mailprobe_tests::PASSWORD);
+        for user in ["alice", "bob"] {
+            let auth = format!("method: password, username: {user}, password_file: \"{file}\"");
+            scene.mailbox_by(user, "hq", &format!("{user}@sandbox.test"), &auth, "max_sessions: 20");
+        }
+        Self { service, scene }
+    }
+
+    pub fn fault(&self, protocol: mailprobe_sandbox::Protocol, fault: Option<Fault>) {
+        self.service.fault(protocol, fault);
+    }
+
+    /// Puts people's own things there, some of which look a little like ours; what that is.
+    pub fn strangers(&self) -> Left {
+        let sandbox = self.service.sandbox();
+        let hour = jiff::SignedDuration::from_hours(1);
+        let soon = jiff::Timestamp::now() + hour * 50;
+        let forged = "a".repeat(60);
+        for user in ["alice", "bob"] {
+            for subject in
+                ["Lunch", "[mailprobe]", &format!("[mailprobe] {forged}"), &format!("Re: {forged}")]
+            {
+                sandbox.put_entry(user, subject, soon, soon + hour);
+                let mail = format!(
+                    "From: <eve@sandbox.test>\r\nSubject: {subject}\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\n\
+                     no calendar\r\n"
+                );
+                sandbox.deliver(user, "INBOX", mail.as_bytes());
+            }
+        }
+        self.left()
+    }
+
+    pub fn left(&self) -> Left {
+        let sandbox = self.service.sandbox();
+        let (mut entries, mut messages) = (Vec::new(), Vec::new());
+        for user in ["alice", "bob"] {
+            entries
+                .extend(sandbox.calendar(user).into_iter().map(|entry| format!("{user}: {}", entry.subject)));
+            for folder in ["INBOX", "Sent", "Drafts", "Junk", "Trash"] {
+                for message in sandbox.messages(user, folder) {
+                    let text = String::from_utf8_lossy(&message);
+                    let subject =
+                        text.lines().find(|line| line.starts_with("Subject:")).unwrap_or("no subject");
+                    messages.push(format!("{user} {folder}: {subject}"));
+                }
+            }
+        }
+        (entries, messages)
+    }
+}
