@@ -297,10 +297,21 @@ fn the_checks_of_a_configuration_are_green_and_tell_what_breaks() {
     let password = scene.file("password", PASSWORD);
     let auth = format!("method: password, username: bob, password_file: \"{password}\"");
     scene.mailbox_by("cyrus-bob", "cyrus", "bob@probe.test", &auth, "");
-    scene.check(
-        "free_busy: { name: busy, mailbox: cyrus-alice, of: cyrus-bob, protocol: caldav, every: 24h }",
-    );
-    let probe = scene.start();
+    for check in [
+        "free_busy: { name: busy, mailbox: cyrus-alice, of: cyrus-bob, protocol: caldav, every: 5s, zone: Europe/Lisbon }",
+        "meeting: { name: meet, organizer: cyrus-alice, attendee: cyrus-bob, protocol: caldav, every: 5s, \
+         zone: America/New_York }",
+        "calendar: { name: at-cyrus, mailbox: cyrus-bob, write: caldav, views: [caldav], every: 5s, zone: Europe/Lisbon }",
+        "calendar: { name: at-radicale, mailbox: radicale-alice, write: caldav, views: [caldav], every: 5s, \
+         zone: Europe/Lisbon }",
+        "calendar: { name: series-at-cyrus, mailbox: cyrus-alice, write: caldav, views: [caldav], recurring: true, every: 5s, \
+         zone: America/New_York }",
+        "calendar: { name: series-at-radicale, mailbox: radicale-alice, write: caldav, views: [caldav], recurring: true, \
+         every: 5s }",
+    ] {
+        scene.check(check);
+    }
+    let mut probe = scene.start();
     let expected = [
         ("login-radicale", 1.0),
         ("login-cyrus", 1.0),
@@ -308,17 +319,66 @@ fn the_checks_of_a_configuration_are_green_and_tell_what_breaks() {
         ("endpoint-radicale", 1.0),
         ("endpoint-cyrus", 1.0),
         ("endpoint-nowhere", 0.0),
-        ("busy", 1.0),
     ];
     let judged = |metrics: &mailprobe_tests::Metrics, check| {
         metrics.value("mailprobe_check_success", &[("check", check), ("protocol", "caldav")])
     };
-    let metrics = probe.wait_until("all are judged", secs(30), |metrics| {
+    let changing = ["busy", "meet", "at-cyrus", "at-radicale", "series-at-cyrus", "series-at-radicale"];
+    let metrics = probe.wait_until("all are judged, what recurs three times", secs(60), |metrics| {
+        let runs = |check| metrics.sum("mailprobe_check_runs_total", &[("check", check)]);
         expected.iter().all(|(check, _)| judged(metrics, check).is_some())
+            && changing.iter().all(|check| runs(check) >= 6.0)
     });
     for (check, success) in expected {
         assert_eq!(judged(&metrics, check), Some(success), "{check}\n{}", probe.log());
     }
+    for check in changing {
+        let failures = metrics.sum("mailprobe_check_failures_total", &[("check", check)]);
+        assert_eq!(failures, 0.0, "{check}\n{}", probe.log());
+    }
     let reason = [("check", "login-nowhere"), ("reason", "endpoint_not_found")];
     assert!(metrics.has("mailprobe_check_failing", &reason), "{}", probe.log());
+    let (status, last) = probe.stop(secs(20));
+    assert!(status.success(), "{status}");
+    assert_eq!(last.sum("mailprobe_cleanup_failures_total", &[]), 0.0, "{}", probe.log());
+    for (server, user) in [(&radicale, "alice"), (&cyrus, "alice"), (&cyrus, "bob")] {
+        let left = entries(server, user);
+        assert_eq!(left, [""; 0], "{user}\n{}", probe.log());
+    }
+}
+
+/// What lies in a user's calendar and schedule inbox, as curl sees it.
+fn entries(server: &Calendars, user: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, server.authority()).expect("a file of the test's");
+    let mut found = Vec::new();
+    let mut asked = 0;
+    for path in [
+        format!("/{user}/calendar/"),
+        format!("/dav/calendars/user/{user}/Default/"),
+        format!("/dav/calendars/user/{user}/Inbox/"),
+    ] {
+        let output = std::process::Command::new("curl")
+            .args([
+                "-s",
+                "-f",
+                "-X",
+                "PROPFIND",
+                "-H",
+                "Depth: 1",
+                "-u",
+                &format!("{user}:{PASSWORD}"),
+                "--cacert",
+            ])
+            .arg(&ca)
+            .arg(server.url(&path))
+            .output()
+            .expect("curl runs");
+        asked += usize::from(output.status.success());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        found.extend(text.split(['<', '>']).filter(|word| word.ends_with(".ics")).map(str::to_owned));
+    }
+    assert!(asked > 0, "{user} has no calendar at {}", server.url("/"));
+    found
 }

@@ -31,6 +31,9 @@ pub(super) use sweep::Place;
 pub(super) use taken::{Taken, overlaps};
 pub(super) use wanted::Wanted;
 
+/// For a sign-in, where a run has so much time.
+const ENOUGH: Duration = Duration::from_secs(10);
+
 /// A check of calendars.
 pub(super) struct Diary {
     pub plan: Arc<plan::Check>,
@@ -47,9 +50,10 @@ impl Diary {
         Self { plan, lanes, pace: pace.clone(), context, stop: CancellationToken::new() }
     }
 
-    /// How long a sign-in or a request may take.
+    /// How long a sign-in or a request may take: one that hangs is told as what it is, and there is time left to clean up.
     fn patience(&self) -> Duration {
-        self.plan.timeout / 4
+        let timeout = self.plan.timeout;
+        (timeout / 4).max((timeout / 2).min(ENOUGH))
     }
 
     /// What is awaited in several views of a calendar; those that saw it. One that does not show what another one or the
