@@ -370,8 +370,13 @@ impl LaneView {
         let protocol = self.protocol.to_uppercase();
         match (&*self.role, &*self.kind) {
             ("send", _) => format!("sending over {protocol}"),
+            ("write", "calendar") => format!("changing the calendar over {protocol}"),
+            ("view", "calendar") => format!("seeing the calendar over {protocol}"),
+            ("write", "meeting") => format!("inviting over {protocol}"),
+            ("view", "meeting") => format!("being invited over {protocol}"),
+            ("write", _) => format!("writing the calendar over {protocol}"),
+            (_, "free_busy") => format!("seeing others' time over {protocol}"),
             ("view", _) => format!("receiving over {protocol}"),
-            ("write", _) => format!("writing over {protocol}"),
             (_, "login") => format!("signing in over {protocol}"),
             (_, "endpoint") => format!("connecting to {protocol}"),
             (_, kind) => format!("{} over {protocol}", kind.replace('_', " ")),
