@@ -23,9 +23,11 @@ pub(crate) struct When {
 pub(crate) const DAY_ZONE: &str = "X-SANDBOX-DAY-TZID";
 
 impl When {
+    /// By the clock of that zone; but the second of two hours that it shows alike is told in UTC alone.
     pub(crate) fn at(time: Timestamp, zone: &TimeZone, day: bool) -> Self {
-        let local = time.to_zoned(zone.clone()).datetime();
-        Self { local, zone: zone.clone(), day }
+        let by = |zone: &TimeZone| Self { local: zone.to_datetime(time), zone: zone.clone(), day };
+        let there = by(zone);
+        if day || there.timestamp() == time { there } else { by(&TimeZone::UTC) }
     }
 
     pub(crate) fn timestamp(&self) -> Timestamp {
@@ -135,6 +137,24 @@ mod tests {
         }
         for line in ["DTSTART:x", "DTSTART:20261301T000000Z", "DTSTART;TZID=Nowhere:20260101T000000"] {
             assert_eq!(read(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_second_of_two_equal_hours_is_told_apart() {
+        let zone = TimeZone::get("Europe/Lisbon").unwrap();
+        for (time, line) in [
+            ("2027-10-31T00:15:00Z", "DTEND;TZID=Europe/Lisbon:20271031T011500"),
+            ("2027-10-31T01:15:00Z", "DTEND:20271031T011500Z"),
+            ("2027-10-31T02:15:00Z", "DTEND;TZID=Europe/Lisbon:20271031T021500"),
+        ] {
+            let time = time.parse().unwrap();
+            let when = When::at(time, &zone, false);
+            assert_eq!(when.timestamp(), time);
+            let mut event = Component::new("VEVENT");
+            event.set(when.property("DTEND"));
+            assert!(event.write().contains(line), "{line} in {}", event.write());
+            assert_eq!(read(line), Some(time));
         }
     }
 
