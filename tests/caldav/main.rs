@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use cases::{Act, CASES, Case, ENTRY, End, good};
 use client::{Client, draft, opened};
+use mailprobe::catalogue::Protocol;
 use mailprobe::outcome::{Fault, Recorder};
-use mailprobe::protocol::FreeBusy as _;
-use mailprobe::protocol::calendar::{Calendar as _, EntryId, Written};
+use mailprobe::protocol::calendar::{EntryId, Written};
 use mailprobe_tests::{Asked, Reply, WebScript};
 
 fn elsewhere(reply: Reply, evil: &str) -> Reply {
@@ -27,7 +27,7 @@ fn elsewhere(reply: Reply, evil: &str) -> Reply {
 }
 
 async fn act(case: &Case, url: &str) -> Result<Option<Written>, Fault> {
-    let session = opened(url, None, "alice", "alice@lab.test", "pw-of-alice").await?;
+    let session = opened(Protocol::Caldav, url, None, "alice", "alice@lab.test", "pw-of-alice").await?;
     let mut client = Client { session, zone: "UTC", rec: Recorder::default() };
     let id = EntryId { id: "/c/1.ics".to_owned(), mark: "\"1\"".to_owned() };
     let new = draft("new", "UTC", "2027-02-03T10:00", 60);
@@ -36,14 +36,16 @@ async fn act(case: &Case, url: &str) -> Result<Option<Written>, Fault> {
     match case.act {
         Act::Login => Ok(None),
         Act::List => {
-            let found = client.session.list(year, client.zone, client::MARK, &client.rec).await?;
+            let zone = client.zone;
+            let (calendar, rec) = client.calendar();
+            let found = calendar.list(year, zone, client::MARK, rec).await?;
             assert_eq!(found.len(), 1, "{}", case.name);
             Ok(None)
         }
         Act::Create => client.try_create(&new).await.map(Some),
         Act::Delete => client.try_delete(&id).await.map(Some),
         Act::Busy => {
-            let found = client.session.look_up("bob@lab.test", year, &client.rec).await?;
+            let found = client.try_busy("bob@lab.test", year).await?;
             assert_eq!(found, []);
             Ok(None)
         }
@@ -97,8 +99,15 @@ async fn a_host_says_where_its_calendars_are_before_anybody_signs_in() {
             "/.well-known/caldav" => Reply::Whole(301, format!("location: {location}"), String::new()),
             _ => good(asked),
         });
-        let opened =
-            opened(&format!("http://{}/", server.address()), None, "alice", "alice@lab.test", "pw").await;
+        let opened = opened(
+            Protocol::Caldav,
+            &format!("http://{}/", server.address()),
+            None,
+            "alice",
+            "alice@lab.test",
+            "pw",
+        )
+        .await;
         assert_eq!(opened.is_ok(), well, "{to:?}: {:?}", opened.err());
         let asked = server.asked();
         let before: Vec<_> =
@@ -155,10 +164,12 @@ async fn a_second_look_asks_for_changes_alone_and_for_all_where_these_are_not_to
             }
         });
         let url = format!("http://{}/c/", server.address());
-        let mut session = opened(&url, None, "alice", "alice@lab.test", "pw").await.expect("a session");
+        let mut session =
+            opened(Protocol::Caldav, &url, None, "alice", "alice@lab.test", "pw").await.expect("a session");
         let rec = Recorder::default();
-        let first = session.list(span.clone(), "UTC", client::MARK, &rec).await.expect("entries");
-        let second = session.list(span.clone(), "UTC", client::MARK, &rec).await.expect("entries");
+        let calendar = session.calendar().expect("a calendar");
+        let first = calendar.list(span.clone(), "UTC", client::MARK, &rec).await.expect("entries");
+        let second = calendar.list(span.clone(), "UTC", client::MARK, &rec).await.expect("entries");
         assert_eq!((first.len(), second.len()), (1, count), "{kind}");
         let asked = server.asked();
         let reports = asked.iter().filter(|asked| asked.method == "REPORT");

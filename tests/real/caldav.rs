@@ -3,18 +3,21 @@
 
 #[path = "calendar/client.rs"]
 mod client;
+#[path = "calendar/seen.rs"]
+mod seen;
 #[path = "calendar/user.rs"]
 mod user;
 
 use std::time::Duration;
 
-use client::{Client, MARK, draft};
+use client::{Client, draft};
 use jiff::ToSpan as _;
 use mailprobe::catalogue::Reason;
-use mailprobe::protocol::calendar::{Answer, Calendar as _, Draft, Repeat};
-use mailprobe::protocol::{FreeBusy as _, Status};
+use mailprobe::protocol::Status;
+use mailprobe::protocol::calendar::{Answer, Draft, Repeat};
 use mailprobe_tests::{Calendars, PASSWORD, Scene, secs};
-use user::{User, accepted, around, is};
+use seen::{accepted, around, is};
+use user::User;
 
 /// What both servers have to do.
 const SERVERS: &[fn() -> Calendars] = &[Calendars::radicale, Calendars::cyrus];
@@ -214,17 +217,17 @@ async fn an_invitation_goes_round_and_time_is_taken() {
     let invitation = bob.only(&meeting).await;
     is(&invitation, &meeting);
     assert_eq!(invitation.answers.get("bob@probe.test"), Some(&Answer::Nothing));
-    accepted(bob.session.answer(&invitation.id, Answer::Accepted, &bob.rec).await);
+    accepted(bob.try_answer(&invitation.id, Answer::Accepted).await);
     assert_eq!(alice.only(&meeting).await.answers.get("bob@probe.test"), Some(&Answer::Accepted));
 
     // Another's time is told by the outbox, one's own by the calendar.
     for (client, of) in [(&mut alice, "bob@probe.test"), (&mut bob, "bob@probe.test")] {
-        let busy = client.session.look_up(of, around(&meeting), &client.rec).await.expect("busy times");
+        let busy = client.try_busy(of, around(&meeting)).await.expect("busy times");
         let spans: Vec<_> = busy.iter().map(|busy| (busy.span.clone(), busy.status)).collect();
         assert_eq!(spans, [(meeting.time.span().expect("a time"), Status::Busy)]);
     }
     // Cyrus says "5.1;Service unavailable" of one whom it does not know.
-    let nobody = alice.session.look_up("nobody@probe.test", around(&meeting), &alice.rec).await;
+    let nobody = alice.try_busy("nobody@probe.test", around(&meeting)).await;
     let fault = nobody.expect_err("nobody has no time");
     assert_eq!((fault.reason, fault.server_code.as_str()), (Reason::ServerUnavailable, "5.1"));
 
@@ -243,13 +246,13 @@ async fn an_invitation_goes_round_and_time_is_taken() {
 
     // What was laid into the inboxes on the way is ours, and goes.
     for client in [&mut alice, &mut bob] {
-        let notices = client.session.notices(MARK, &client.rec).await.expect("notices");
+        let notices = client.notices().await;
         assert!(!notices.is_empty());
         for notice in notices {
             assert_eq!(notice.uid, *meeting.uid);
             accepted(client.try_delete(&notice.id).await);
         }
-        assert_eq!(client.session.notices(MARK, &client.rec).await.expect("notices"), []);
+        assert_eq!(client.notices().await, []);
         assert_eq!(client.list(around(&moved)).await, []);
     }
 }
@@ -261,9 +264,9 @@ async fn where_nobody_sends_answers_and_tells_busy_times_it_is_said() {
     let first = draft("plain", "Europe/Lisbon", "2027-02-03T10:00", 60);
     alice.create(&first).await;
     let id = alice.only(&first).await.id;
-    let answered = alice.session.answer(&id, Answer::Accepted, &alice.rec).await;
+    let answered = alice.try_answer(&id, Answer::Accepted).await;
     assert_eq!(answered.err().map(|fault| fault.reason), Some(Reason::InternalError));
-    let busy = alice.session.look_up("bob@probe.test", around(&first), &alice.rec).await;
+    let busy = alice.try_busy("bob@probe.test", around(&first)).await;
     assert_eq!(busy.err().map(|fault| fault.reason), Some(Reason::FreeBusyWrong));
 }
 

@@ -70,6 +70,7 @@ const PROTOCOLS: &[ProtocolRow] = &[
             Capability::SignIn,
             Capability::Submit,
             Capability::Inbox,
+            Capability::Calendar,
             Capability::Directory,
             Capability::FreeBusy,
         ],

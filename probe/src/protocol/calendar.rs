@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
@@ -32,9 +33,7 @@ impl Time {
     /// # Errors
     /// `internal_error` for a zone that nobody knows.
     pub fn span(&self) -> Result<Range<SystemTime>, Fault> {
-        let unknown = |error: jiff::Error| {
-            Fault::new(Reason::InternalError, &format!("the zone {}: {error}", self.zone))
-        };
+        let unknown = |error| self.unknown(&error);
         let zone = TimeZone::get(&self.zone).map_err(unknown)?;
         let at = |at: DateTime| at.to_zoned(zone.clone()).map(|zoned| SystemTime::from(zoned.timestamp()));
         let start = at(self.start).map_err(unknown)?;
@@ -44,6 +43,20 @@ impl Time {
             start + self.length
         };
         Ok(start..end)
+    }
+
+    /// What the clock shows then.
+    ///
+    /// # Errors
+    /// As [`Self::span`].
+    pub fn shown(&self, at: SystemTime) -> Result<DateTime, Fault> {
+        let unknown = |error| self.unknown(&error);
+        let zone = TimeZone::get(&self.zone).map_err(unknown)?;
+        Ok(zone.to_datetime(Timestamp::try_from(at).map_err(unknown)?))
+    }
+
+    fn unknown(&self, error: &jiff::Error) -> Fault {
+        Fault::new(Reason::InternalError, &format!("the zone {}: {error}", self.zone))
     }
 
     /// What the clock shows when it begins so many days later.
@@ -200,7 +213,7 @@ mod tests {
         for (zone, start, length, all_day, begins, ends) in cases {
             let length = Duration::from_secs(length);
             let time = Time { zone: zone.into(), start: start.parse().unwrap(), length, all_day };
-            let utc = |text: &str| SystemTime::from(text.parse::<jiff::Timestamp>().unwrap());
+            let utc = |text: &str| SystemTime::from(text.parse::<Timestamp>().unwrap());
             assert_eq!(time.span().unwrap(), utc(begins)..utc(ends), "{zone} {start}");
         }
         let nowhere = Time {

@@ -8,6 +8,7 @@ mod zone;
 
 pub use build::{answered, build, busy_request, invitation, reply};
 pub use read::{Method, Object, read, read_busy};
+pub use zone::named as zone;
 
 /// Larger objects are not read.
 const LARGEST: usize = 1 << 20;

@@ -117,7 +117,7 @@ impl Change {
 }
 
 /// By its IANA name, with or without what some programs put before it, or by the name that Windows has for it.
-fn named(name: &str) -> Option<TimeZone> {
+pub fn named(name: &str) -> Option<TimeZone> {
     let parts: Vec<_> = name.trim_matches('/').split('/').collect();
     let tails = [parts.len(), 3, 2, 1].into_iter().filter(|count| *count <= parts.len());
     let iana =

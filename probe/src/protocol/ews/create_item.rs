@@ -48,7 +48,7 @@ fn judge(answer: &Answer) -> Result<(), Fault> {
 }
 
 /// A yes that cannot be read, or a front end that gave up: what stands behind it may have accepted.
-fn is_doubtful(answer: &Answer, fault: &Fault) -> bool {
+pub(super) fn is_doubtful(answer: &Answer, fault: &Fault) -> bool {
     match answer.status.as_u16() {
         200..=299 => fault.reason == Reason::ProtocolViolation,
         status => matches!(status, 502 | 504),
@@ -56,7 +56,7 @@ fn is_doubtful(answer: &Answer, fault: &Fault) -> bool {
 }
 
 /// The server spoke, whatever it said: nothing is unknown.
-fn is_answer(fault: &Fault) -> bool {
+pub(super) fn is_answer(fault: &Fault) -> bool {
     !fault.server_code.is_empty()
 }
 

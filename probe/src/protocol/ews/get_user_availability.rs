@@ -52,6 +52,24 @@ impl Ews {
     }
 }
 
+/// LegacyFreeBusyType; the last is known since Exchange 2013.
+const STATUSES: [(&str, Status); 5] = [
+    ("Free", Status::Free),
+    ("Tentative", Status::Tentative),
+    ("Busy", Status::Busy),
+    ("OOF", Status::Away),
+    ("WorkingElsewhere", Status::Elsewhere),
+];
+
+/// What is not known is taken for busy.
+pub(super) fn status(word: &str) -> Status {
+    STATUSES.iter().find(|(known, _)| *known == word).map_or(Status::Busy, |(_, status)| *status)
+}
+
+pub(super) fn word(status: Status) -> &'static str {
+    STATUSES.iter().find(|(_, known)| *known == status).map_or("Busy", |(word, _)| *word)
+}
+
 fn written(at: SystemTime) -> Result<String, Fault> {
     let at =
         Timestamp::try_from(at).map_err(|error| Fault::new(Reason::InternalError, &error.to_string()))?;
@@ -72,13 +90,7 @@ fn busy(event: roxmltree::Node<'_, '_>) -> Result<Busy, Fault> {
         let text = soap::word(event, name);
         time(text).ok_or_else(|| Fault::new(Reason::ProtocolViolation, &format!("{name} is no time: {text}")))
     };
-    let status = match soap::word(event, "BusyType") {
-        "Free" => Status::Free,
-        "Tentative" => Status::Tentative,
-        "OOF" => Status::Away,
-        "WorkingElsewhere" => Status::Elsewhere,
-        _ => Status::Busy,
-    };
+    let status = status(soap::word(event, "BusyType"));
     Ok(Busy { span: at("StartTime")?..at("EndTime")?, status })
 }
 

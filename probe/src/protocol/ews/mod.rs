@@ -2,6 +2,7 @@
 //!
 //! Exchange Server has it; in Exchange Online it is being switched off: a refusal there is `blocked_by_policy`.
 
+mod calendar;
 mod create_item;
 mod delete_item;
 mod find_item;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
+use super::calendar::Calendar;
 use super::web::{self, Web};
 use super::{Directory, Folder, FreeBusy, Inbox, Proof, Session, SignIn, Submit};
 use crate::auth::sasl::Credential;
@@ -44,6 +46,7 @@ pub struct Ews {
     told: Option<Told>,
     /// The server knows no SyncFolderItems.
     unsynced: bool,
+    calendar: calendar::Memory,
 }
 
 impl Ews {
@@ -59,8 +62,14 @@ impl Ews {
         rec: &Recorder,
     ) -> Result<Self, Fault> {
         let web = Web::connect(net, endpoint, to, rec).await?;
-        let anchor = Arc::clone(anchor);
-        Ok(Self { web, anchor, folders: Folders::default(), told: None, unsynced: false })
+        Ok(Self {
+            web,
+            anchor: Arc::clone(anchor),
+            folders: Folders::default(),
+            told: None,
+            unsynced: false,
+            calendar: calendar::Memory::default(),
+        })
     }
 
     /// Asks one operation and reads its whole answer, judged as far as HTTP goes.
@@ -161,6 +170,10 @@ impl Session for Ews {
     }
 
     fn free_busy(&mut self) -> Option<&mut dyn FreeBusy> {
+        Some(self)
+    }
+
+    fn calendar(&mut self) -> Option<&mut dyn Calendar> {
         Some(self)
     }
 
