@@ -96,7 +96,9 @@ impl Account {
             // A paused credential opens no connection at all.
             self.gate.learn(&self.credential()?.secret);
             self.gate.check(protocol)?;
-            let session = if self.mailbox.mail_service.discovered.contains(&protocol) {
+            // CalDAV asks the domain itself.
+            let searched = self.mailbox.mail_service.discovered.contains(&protocol);
+            let session = if searched && protocol != Protocol::Caldav {
                 self.session_where_found(protocol, turn, rec).await?
             } else {
                 self.session(protocol, self.endpoint(protocol), turn, rec).await?
@@ -136,7 +138,7 @@ impl Account {
                 self.admit(protocol, session, rec).await
             }
             Protocol::Caldav => {
-                self.admit(protocol, Caldav::connect(net, endpoint()?, address, to, rec).await?, rec).await
+                self.admit(protocol, Caldav::connect(net, at, address, to, rec).await?, rec).await
             }
             Protocol::Mapi | Protocol::Graph => {
                 Err(Fault::new(Reason::InternalError, "this protocol is not built yet"))

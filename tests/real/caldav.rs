@@ -8,6 +8,7 @@ mod seen;
 #[path = "calendar/user.rs"]
 mod user;
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use client::{Client, draft};
@@ -15,7 +16,7 @@ use jiff::ToSpan as _;
 use mailprobe::catalogue::Reason;
 use mailprobe::protocol::Status;
 use mailprobe::protocol::calendar::{Answer, Draft, Repeat};
-use mailprobe_tests::{Calendars, PASSWORD, Scene, secs};
+use mailprobe_tests::{Calendars, NameServer, PASSWORD, Record, Reply, Scene, WebScript, secs};
 use seen::{accepted, around, is};
 use user::User;
 
@@ -384,4 +385,73 @@ fn entries(server: &Calendars, user: &str) -> Vec<String> {
     }
     assert!(asked > 0, "{user} has no calendar at {}", server.url("/"));
     found
+}
+
+/// Without a URL: by the domain of the address. Each is a place that the name server tells, and what comes of it.
+#[test]
+fn a_calendar_is_found_by_the_domain_of_an_address() {
+    let server = Calendars::cyrus();
+    let evil = WebScript::start(|_| Reply::ok("welcome"));
+    let port = server.port();
+    let service = |domain: &str, record| (format!("_caldavs._tcp.{domain}"), record);
+    let known = [
+        ("localhost".to_owned(), Record::Host(Ipv4Addr::LOCALHOST)),
+        ("dav.probe.test".to_owned(), Record::Host(Ipv4Addr::LOCALHOST)),
+        ("dav.path.test".to_owned(), Record::Host(Ipv4Addr::LOCALHOST)),
+        ("dav.wrong.test".to_owned(), Record::Host(Ipv4Addr::LOCALHOST)),
+        ("dav.evil.test".to_owned(), Record::Host(Ipv4Addr::LOCALHOST)),
+        service("probe.test", Record::Service("dav.probe.test".to_owned(), port)),
+        service(
+            "path.test",
+            Record::ServiceAt("dav.path.test".to_owned(), port, "/dav/calendars".to_owned()),
+        ),
+        service("wrong.test", Record::ServiceAt("dav.wrong.test".to_owned(), port, "/nowhere/".to_owned())),
+        service("stolen.test", Record::Service("dav.evil.test".to_owned(), evil.address().port())),
+    ];
+    let names = NameServer::start(known.into());
+    let mut scene = Scene::new();
+    let ca = scene.file("ca.pem", server.authority());
+    let password = scene.file("password", PASSWORD);
+    let expected = [
+        ("probe", None),
+        ("path", None),
+        ("wrong", Some("endpoint_not_found")),
+        ("stolen", Some("endpoint_not_found")),
+        // No record: the domain itself, which does not exist.
+        ("nobody", Some("name_unknown")),
+    ];
+    scene.mail_service(
+        "hq",
+        &format!(
+            "caldav: {{}}, tls: {{ ca_file: \"{ca}\" }}, ip_family: v4, \
+             resolver: {{ servers: [\"{}\"] }}",
+            names.address()
+        ),
+    );
+    for (domain, _) in expected {
+        let auth = format!("method: password, username: alice, password_file: \"{password}\"");
+        scene.mailbox_by(domain, "hq", &format!("alice@{domain}.test"), &auth, "");
+        scene.check(&format!(
+            "login: {{ name: {domain}, mailbox: {domain}, protocols: [caldav], every: 24h }}"
+        ));
+    }
+    let probe = scene.start();
+    let judged = |metrics: &mailprobe_tests::Metrics, check| {
+        metrics.value("mailprobe_check_success", &[("check", check)])
+    };
+    let metrics = probe.wait_until("all are judged", secs(30), |metrics| {
+        expected.iter().all(|(check, _)| judged(metrics, check).is_some())
+    });
+    for (check, reason) in expected {
+        assert_eq!(
+            judged(&metrics, check),
+            Some(f64::from(u8::from(reason.is_none()))),
+            "{check}\n{}",
+            probe.log()
+        );
+        let failing =
+            |reason| metrics.has("mailprobe_check_failing", &[("check", check), ("reason", reason)]);
+        assert!(reason.is_none_or(failing), "{check}\n{}", probe.log());
+    }
+    assert!(evil.asked().is_empty(), "{:?}", evil.asked());
 }

@@ -6,6 +6,9 @@ use crate::attended::Attended;
 use crate::ports::free_port_base;
 use crate::scene::PASSWORD;
 
+/// What its certificate is for: where it is, and what a name server of a test's own calls it.
+const NAMES: [&str; 4] = ["localhost", "dav.probe.test", "dav.path.test", "dav.wrong.test"];
+
 /// A calendar server with the users alice and bob at probe.test, whose password is [`PASSWORD`].
 pub struct Calendars {
     server: Attended,
@@ -26,7 +29,7 @@ impl Calendars {
 
     fn start(script: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
-        let certificate = CertificateParams::new(["localhost".to_owned()]).expect("a name").self_signed(&key);
+        let certificate = CertificateParams::new(NAMES.map(str::to_owned)).expect("a name").self_signed(&key);
         let authority = certificate.expect("a certificate").pem();
         let identity = tempfile::tempdir().expect("a folder");
         let file = |name: &str, text: &str| {
@@ -47,6 +50,10 @@ impl Calendars {
     /// A URL of it.
     pub fn url(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Whom to trust, as PEM.

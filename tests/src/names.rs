@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, UdpSocket};
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, SRV};
+use hickory_resolver::proto::rr::rdata::{A, SRV, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record as Answer, RecordType};
 
 use crate::ports::loopback;
@@ -16,6 +16,8 @@ pub enum Record {
     Host(Ipv4Addr),
     /// SRV: a host and its port.
     Service(String, u16),
+    /// SRV, and TXT with a path beside it.
+    ServiceAt(String, u16, String),
     /// Nothing is answered.
     Silence,
 }
@@ -59,7 +61,10 @@ fn answer(query: Message, known: &BTreeMap<String, Record>) -> Option<Message> {
             None
         }
         (Some(Record::Host(address)), RecordType::A) => Some(RData::A(A(*address))),
-        (Some(Record::Service(host, port)), RecordType::SRV) => {
+        (Some(Record::ServiceAt(.., path)), RecordType::TXT) => {
+            Some(RData::TXT(TXT::new(vec![format!("path={path}")])))
+        }
+        (Some(Record::Service(host, port) | Record::ServiceAt(host, port, _)), RecordType::SRV) => {
             let host = Name::from_utf8(format!("{host}.")).expect("a host's name");
             Some(RData::SRV(SRV::new(0, 0, *port, host)))
         }

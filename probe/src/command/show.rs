@@ -107,7 +107,7 @@ fn mail_service(out: &mut Yaml, service: &MailService) {
             None => out.put(protocol.name(), "null"),
         }
     }
-    for protocol in [Protocol::Ews, Protocol::Owa, Protocol::Autodiscover] {
+    for protocol in [Protocol::Ews, Protocol::Owa, Protocol::Autodiscover, Protocol::Caldav] {
         let found = service.discovered.contains(&protocol).then(|| "{}".to_owned());
         let url = |end: &Endpoint| format!("{{ url: {} }}", quoted(&end.url()));
         let shown = service.endpoints.get(&protocol).map(url).or(found);

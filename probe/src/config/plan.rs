@@ -95,7 +95,7 @@ pub struct MailService {
     pub endpoints: BTreeMap<Protocol, Endpoint>,
     /// Which Exchange it is, as far as the configuration tells.
     pub exchange: Option<Exchange>,
-    /// Protocols whose URL is left out: Autodiscover finds it for each mailbox.
+    /// Protocols whose URL is left out: found for each mailbox, by Autodiscover; CalDAV by the domain of its address.
     pub discovered: BTreeSet<Protocol>,
     pub tls: Tls,
     pub proxy: Option<Proxy>,

@@ -207,7 +207,8 @@ pub struct MailService {
     pub ews: Part<Web>,
     /// MAPI over HTTP: accepted, not used yet.
     pub mapi: Option<Web>,
-    /// CalDAV: the URL of the server, of a user or of one calendar; a host alone is asked where its calendars are.
+    /// CalDAV: the URL of the server, of a user or of one calendar; a host alone is asked where its calendars are. `{}`: found by
+    /// the domain of a mailbox's address (RFC 6764).
     pub caldav: Option<Web>,
     /// Autodiscover at this URL; left out: found in the order in which Outlook looks.
     pub autodiscover: Option<Web>,

@@ -63,6 +63,14 @@ impl Net {
         self.resolver.srv(name).await
     }
 
+    /// The texts of a name (TXT); none where there is no record.
+    ///
+    /// # Errors
+    /// `dns_failed`.
+    pub async fn txt(&self, name: &str) -> Result<Vec<String>, Fault> {
+        self.resolver.txt(name).await
+    }
+
     /// Whether this host is one of the mail service's own, as configured.
     pub fn knows(&self, host: &str) -> bool {
         self.service.endpoints.values().any(|endpoint| endpoint.host.eq_ignore_ascii_case(host))

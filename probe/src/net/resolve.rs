@@ -86,6 +86,23 @@ impl Lookup {
             .collect())
     }
 
+    /// The texts of a name; none where there is no record.
+    pub(super) async fn txt(&self, name: &str) -> Result<Vec<String>, Fault> {
+        let absolute = format!("{}.", name.trim_end_matches('.'));
+        let found = match self.resolver()?.txt_lookup(absolute).await {
+            Ok(found) => found,
+            Err(error) if error.is_nx_domain() || error.is_no_records_found() => return Ok(Vec::new()),
+            Err(error) => return Err(Fault::new(Reason::DnsFailed, &format!("{name}: {error}"))),
+        };
+        let texts = found.answers().iter().filter_map(|record| match &record.data {
+            RData::TXT(text) => {
+                Some(text.txt_data.iter().map(|part| String::from_utf8_lossy(part)).collect())
+            }
+            _ => None,
+        });
+        Ok(texts.collect())
+    }
+
     async fn ask(&self, host: &str) -> Result<Vec<IpAddr>, Fault> {
         let resolver = self.resolver()?;
         let name = if host.ends_with('.') { host.to_owned() } else { format!("{host}.") };

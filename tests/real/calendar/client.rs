@@ -45,7 +45,7 @@ pub async fn opened(
     let (address, to) = (address.into(), To::Turn(0));
     let mut session: Box<dyn SignIn> = match protocol {
         Protocol::Ews => Box::new(Ews::connect(&net, &endpoint, &address, to, &rec).await?),
-        _ => Box::new(Caldav::connect(&net, &endpoint, &address, to, &rec).await?),
+        _ => Box::new(Caldav::connect(&net, Some(&endpoint), &address, to, &rec).await?),
     };
     let credential = Credential {
         username: name.into(),

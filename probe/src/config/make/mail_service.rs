@@ -72,6 +72,10 @@ impl Make {
         for (protocol, part) in [(Protocol::Autodiscover, &raw.autodiscover), (Protocol::Caldav, &raw.caldav)]
         {
             let Some(part) = part else { continue };
+            if protocol == Protocol::Caldav && part.url.is_none() {
+                discovered.insert(protocol);
+                continue;
+            }
             let endpoint = self.web(&path.key(protocol.name()), part, None);
             endpoints.extend(endpoint.map(|endpoint| (protocol, endpoint)));
         }

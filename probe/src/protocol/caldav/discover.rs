@@ -7,7 +7,7 @@ use roxmltree::Node;
 
 use super::multistatus::{Response, refusal};
 use super::{Caldav, propfind};
-use crate::catalogue::Reason;
+use crate::catalogue::{Reason, Step};
 use crate::config::plan::{Endpoint, TlsMode};
 use crate::net::{Net, To};
 use crate::outcome::{Fault, Recorder};
@@ -51,6 +51,33 @@ struct Principal {
     inbox: Option<String>,
     outbox: Option<String>,
     addresses: BTreeSet<String>,
+}
+
+/// Where the domain of an address says that its calendars are, by https alone (RFC 6764, section 6): the preferred SRV record and
+/// the path in TXT beside it; without one the domain itself is asked.
+pub(super) async fn by_domain(net: &Arc<Net>, address: &str, rec: &Recorder) -> Result<Endpoint, Fault> {
+    let domain = address.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+    let name = format!("_caldavs._tcp.{domain}");
+    let https = |host: &str, port, path: &str| Endpoint {
+        host: host.into(),
+        port,
+        tls: TlsMode::Implicit,
+        path: path.into(),
+    };
+    let Some((host, port)) = rec.time(Step::Resolve, net.srv(&name)).await?.into_iter().next() else {
+        return Ok(https(&domain, 443, "/"));
+    };
+    // Anybody on the way can write what DNS says: a credential goes where it belongs to the address or the configuration.
+    let host = host.to_ascii_lowercase();
+    if host != domain && !host.ends_with(&format!(".{domain}")) && !net.knows(&host) {
+        let words = format!(
+            "{name} names {host}, without proof and no host of the domain: write `caldav: {{ url }}`"
+        );
+        return Err(Fault::new(Reason::EndpointNotFound, &words).at(Step::Resolve));
+    }
+    let texts = rec.time(Step::Resolve, net.txt(&name)).await?;
+    let path = texts.iter().find_map(|text| text.strip_prefix("path=")).filter(|path| path.starts_with('/'));
+    Ok(https(&host, port, path.unwrap_or("/")))
 }
 
 /// Where the host itself sends one, asked without a credential; another host only by https from https.

@@ -1,6 +1,7 @@
 //! CalDAV (RFC 4791) with scheduling (RFC 6638): a calendar over HTTP. A file per request; this one is the session.
 //!
-//! A credential goes to the configured host, or to the one that it named over https before anybody signed in.
+//! A credential goes to the configured host or to one of the address's own domain, or to the one that it named over https before
+//! anybody signed in.
 
 mod discover;
 mod entries;
@@ -43,17 +44,22 @@ pub struct Caldav {
 }
 
 impl Caldav {
-    /// Connects, up to the point where one signs in; where only a host is configured, it is asked where its calendars are.
+    /// Connects, up to the point where one signs in; where only a host is known, it is asked where its calendars are, and where
+    /// no URL is configured, the domain of the address is.
     ///
     /// # Errors
     /// Those of the steps.
     pub async fn connect(
         net: &Arc<Net>,
-        endpoint: &Endpoint,
+        endpoint: Option<&Endpoint>,
         address: &Arc<str>,
         to: To,
         rec: &Recorder,
     ) -> Result<Self, Fault> {
+        let endpoint = match endpoint {
+            Some(endpoint) => endpoint,
+            None => &discover::by_domain(net, address, rec).await?,
+        };
         let (web, start) = if &*endpoint.path == "/" {
             rec.time(Step::Hello, discover::well_known(net, endpoint, to, rec)).await?
         } else {
