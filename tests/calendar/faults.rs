@@ -7,66 +7,80 @@ use mailprobe_tests::{Metrics, secs};
 
 use crate::stage::Stage;
 
-/// Where, what, the check, and what each of its lanes comes to: role and protocol, step and reason; without a reason it is
-/// good, `-` not judged.
-type Case =
-    (Protocol, Fault, &'static str, &'static [(&'static str, &'static str, &'static str, &'static str)]);
+/// Where, what, the check, and what each of its lanes comes to.
+type Case = (Protocol, Fault, &'static str, &'static [Lane]);
+/// Role and protocol, step and reason; without a reason it is good, `-` not judged.
+type Lane = (&'static str, &'static str, &'static str, &'static str);
 
-const ENTRY: &str =
-    "calendar: { name: x, mailbox: alice, write: caldav, views: [caldav], every: 2s, late_after: 400ms }";
+const ENTRY: &str = "calendar: { name: x, mailbox: alice, write: caldav, views: [caldav, ews], every: 3s, late_after: 400ms }";
+const ENTRY_EWS: &str =
+    "calendar: { name: x, mailbox: alice, write: ews, views: [ews, caldav], every: 3s, late_after: 400ms }";
+const SERIES_EWS: &str = "calendar: { name: x, mailbox: alice, write: ews, views: [ews, caldav], every: 3s, late_after: 400ms, \
+     recurring: true }";
 const MEETING: &str =
-    "meeting: { name: x, organizer: alice, attendee: bob, protocol: caldav, every: 2s, late_after: 400ms }";
-const BUSY: &str = "free_busy: { name: x, mailbox: alice, of: bob, protocol: ews, write: caldav, every: 2s, late_after: 400ms }";
+    "meeting: { name: x, organizer: alice, attendee: bob, protocol: caldav, every: 3s, late_after: 400ms }";
+const MEETING_EWS: &str =
+    "meeting: { name: x, organizer: alice, attendee: bob, protocol: ews, every: 3s, late_after: 400ms }";
+const BUSY: &str = "free_busy: { name: x, mailbox: alice, of: bob, protocol: ews, write: caldav, every: 3s, late_after: 400ms }";
 
+use Protocol::{Caldav, Ews};
+#[rustfmt::skip]
 const CASES: &[Case] = &[
-    (
-        Protocol::Caldav,
-        Fault::ShiftHour,
-        ENTRY,
-        &[("write", "caldav", "move", "calendar_shifted"), ("view", "caldav", "create", "calendar_shifted")],
-    ),
-    (
-        Protocol::Caldav,
-        Fault::DoubleEntry,
-        ENTRY,
-        &[
-            ("write", "caldav", "move", "calendar_duplicated"),
-            ("view", "caldav", "create", "calendar_duplicated"),
-        ],
-    ),
-    (
-        Protocol::Caldav,
-        Fault::Stale,
-        ENTRY,
-        &[("write", "caldav", "move", "calendar_lost"), ("view", "caldav", "create", "calendar_lost")],
-    ),
-    (
-        Protocol::Caldav,
-        Fault::LoseInvitation,
-        MEETING,
-        &[("write", "caldav", "", "-"), ("view", "caldav", "invite", "calendar_lost")],
-    ),
-    (
-        Protocol::Caldav,
-        Fault::LoseAnswer,
-        MEETING,
-        &[("write", "caldav", "answer", "meeting_unanswered"), ("view", "caldav", "", "-")],
-    ),
-    (
-        Protocol::Ews,
-        Fault::Stale,
-        BUSY,
-        &[("write", "caldav", "", ""), ("check", "ews", "create", "free_busy_wrong")],
-    ),
-    (
-        Protocol::Ews,
-        Fault::SignInUnavailable,
-        BUSY,
-        &[("write", "caldav", "", "-"), ("check", "ews", "auth", "server_unavailable")],
-    ),
+    // One view shows another time.
+    (Caldav, Fault::ShiftHour, SERIES_EWS, &[
+        ("write", "ews", "", ""), ("view", "ews", "", ""), ("view", "caldav", "create", "calendar_shifted"),
+    ]),
+    (Ews, Fault::ShiftHour, ENTRY, &[
+        ("write", "caldav", "", ""), ("view", "caldav", "", ""), ("view", "ews", "create", "calendar_shifted"),
+    ]),
+    // One view does not show it; the others do.
+    (Caldav, Fault::Stale, ENTRY_EWS, &[
+        ("write", "ews", "", ""), ("view", "ews", "", ""), ("view", "caldav", "create", "calendar_stale"),
+    ]),
+    (Ews, Fault::Stale, ENTRY, &[
+        ("write", "caldav", "", ""), ("view", "caldav", "", ""), ("view", "ews", "create", "calendar_stale"),
+    ]),
+    // Who writes does not see it either; of a series not even as much as to move one of its days.
+    (Ews, Fault::Stale, SERIES_EWS, &[
+        ("write", "ews", "create", "calendar_conflict"), ("view", "ews", "", "-"), ("view", "caldav", "", "-"),
+    ]),
+    (Ews, Fault::Stale, ENTRY_EWS, &[
+        ("write", "ews", "move", "calendar_lost"), ("view", "ews", "create", "calendar_stale"), ("view", "caldav", "", "-"),
+    ]),
+    (Caldav, Fault::DoubleEntry, ENTRY, &[
+        ("write", "caldav", "move", "calendar_duplicated"),
+        ("view", "caldav", "create", "calendar_duplicated"), ("view", "ews", "create", "calendar_duplicated"),
+    ]),
+    // One protocol is down; the others go on.
+    (Ews, Fault::SignInUnavailable, ENTRY, &[
+        ("write", "caldav", "", ""), ("view", "caldav", "", ""), ("view", "ews", "auth", "server_unavailable"),
+    ]),
+    (Ews, Fault::StallAfterAuth, ENTRY, &[
+        ("write", "caldav", "", ""), ("view", "caldav", "", ""), ("view", "ews", "auth", "server_timeout"),
+    ]),
+    (Ews, Fault::SignInUnavailable, ENTRY_EWS, &[
+        ("write", "ews", "auth", "server_unavailable"), ("view", "ews", "auth", "server_unavailable"),
+        ("view", "caldav", "", "-"),
+    ]),
+    (Caldav, Fault::LoseInvitation, MEETING, &[
+        ("write", "caldav", "", "-"), ("view", "caldav", "invite", "calendar_lost"),
+    ]),
+    (Ews, Fault::LoseInvitation, MEETING_EWS, &[
+        ("write", "ews", "", "-"), ("view", "ews", "invite", "calendar_lost"),
+    ]),
+    (Caldav, Fault::LoseAnswer, MEETING, &[
+        ("write", "caldav", "answer", "meeting_unanswered"), ("view", "caldav", "", "-"),
+    ]),
+    (Ews, Fault::LoseAnswer, MEETING_EWS, &[
+        ("write", "ews", "answer", "meeting_unanswered"), ("view", "ews", "", "-"),
+    ]),
+    (Ews, Fault::Stale, BUSY, &[("write", "caldav", "", ""), ("check", "ews", "create", "free_busy_wrong")]),
+    (Ews, Fault::SignInUnavailable, BUSY, &[
+        ("write", "caldav", "", "-"), ("check", "ews", "auth", "server_unavailable"),
+    ]),
 ];
 
-fn shows(metrics: &Metrics, lanes: &[(&str, &str, &str, &str)]) -> bool {
+fn shows(metrics: &Metrics, lanes: &[Lane]) -> bool {
     lanes.iter().all(|(role, protocol, step, reason)| {
         let lane = [("role", *role), ("protocol", *protocol)];
         let success = metrics.value("mailprobe_check_success", &lane);

@@ -82,21 +82,25 @@ fn killed_at_every_request(name: &str, protocols: &[Protocol]) {
 #[test]
 fn an_entry_is_swept_wherever_its_probe_was_killed() {
     killed_at_every_request("entry", &[Protocol::Caldav]);
+    killed_at_every_request("entry-ews", &[Protocol::Ews]);
 }
 
 #[test]
 fn a_series_is_swept_wherever_its_probe_was_killed() {
     killed_at_every_request("series", &[Protocol::Caldav]);
+    killed_at_every_request("series-ews", &[Protocol::Ews]);
 }
 
 #[test]
 fn a_meeting_is_swept_wherever_its_probe_was_killed() {
     killed_at_every_request("meet", &[Protocol::Caldav]);
+    killed_at_every_request("meet-ews", &[Protocol::Ews]);
 }
 
 #[test]
 fn a_meeting_by_mail_is_swept_wherever_its_probe_was_killed() {
-    killed_at_every_request("mailed", &[Protocol::Caldav]);
+    killed_at_every_request("mailed", &[Protocol::Ews]);
+    killed_at_every_request("mailing", &[Protocol::Ews]);
 }
 
 #[test]

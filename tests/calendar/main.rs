@@ -9,15 +9,28 @@ use stage::{CHECKS, Stage};
 
 /// Each change that each lane awaits.
 const SEEN: &[(&str, &str, &[&str])] = &[
-    ("entry", "caldav", &["create", "move", "relocate", "delete"]),
-    ("series", "caldav", &["create", "move", "relocate", "delete"]),
-    ("meet", "caldav", &["invite", "answer", "move", "cancel"]),
-    ("mailed", "caldav", &["answer"]),
+    ("entry", "caldav", ENTRY),
+    ("entry", "ews", ENTRY),
+    ("series", "caldav", ENTRY),
+    ("series", "ews", ENTRY),
+    ("entry-ews", "caldav", ENTRY),
+    ("entry-ews", "ews", ENTRY),
+    ("series-ews", "caldav", ENTRY),
+    ("series-ews", "ews", ENTRY),
+    ("meet", "caldav", MEETING),
+    ("meet-ews", "ews", MEETING),
+    ("meet-mixed", "ews", &["answer"]),
+    ("meet-mixed", "caldav", &["invite", "move", "cancel"]),
+    ("mailed", "ews", &["answer"]),
     ("mailed", "imap", &["invite", "move", "cancel"]),
     ("mailing", "imap", &["answer"]),
-    ("mailing", "caldav", &["invite", "move", "cancel"]),
-    ("mails", "imap", &["invite", "answer", "move", "cancel"]),
+    ("mailing", "ews", &["invite", "move", "cancel"]),
+    ("mailed-dav", "caldav", &["answer"]),
+    ("mailed-dav", "imap", &["invite", "move", "cancel"]),
+    ("mails", "imap", MEETING),
 ];
+const ENTRY: &[&str] = &["create", "move", "relocate", "delete"];
+const MEETING: &[&str] = &["invite", "answer", "move", "cancel"];
 
 fn seen(metrics: &Metrics, check: &str, protocol: &str, action: &str) -> f64 {
     let labels = [("check", check), ("protocol", protocol), ("action", action)];

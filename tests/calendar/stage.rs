@@ -7,30 +7,52 @@ use mailprobe_tests::{Scene, Service};
 pub const CHECKS: &[(&str, &str)] = &[
     (
         "entry",
-        "calendar: { name: entry, mailbox: alice, write: caldav, views: [caldav], every: 2s, zone: Europe/Lisbon }",
+        "calendar: { name: entry, mailbox: alice, write: caldav, views: [caldav, ews], every: 3s, zone: Europe/Lisbon }",
     ),
     (
         "series",
-        "calendar: { name: series, mailbox: bob, write: caldav, views: [caldav], every: 2s, recurring: true, \
+        "calendar: { name: series, mailbox: bob, write: caldav, views: [caldav, ews], every: 3s, recurring: true, \
          zone: America/New_York }",
     ),
     (
+        "entry-ews",
+        "calendar: { name: entry-ews, mailbox: bob, write: ews, views: [ews, caldav], every: 3s, zone: America/New_York }",
+    ),
+    (
+        "series-ews",
+        "calendar: { name: series-ews, mailbox: alice, write: ews, views: [ews, caldav], every: 3s, recurring: true, \
+         zone: Europe/Lisbon }",
+    ),
+    (
         "meet",
-        "meeting: { name: meet, organizer: alice, attendee: bob, protocol: caldav, every: 2s, zone: Asia/Kolkata }",
+        "meeting: { name: meet, organizer: alice, attendee: bob, protocol: caldav, every: 3s, zone: Asia/Kolkata }",
+    ),
+    (
+        "meet-ews",
+        "meeting: { name: meet-ews, organizer: bob, attendee: alice, protocol: ews, every: 3s, zone: Europe/Lisbon }",
+    ),
+    (
+        "meet-mixed",
+        "meeting: { name: meet-mixed, organizer: alice, attendee: bob, protocol: ews, attendee_protocol: caldav, every: 3s }",
     ),
     (
         "mailed",
-        "meeting: { name: mailed, organizer: alice, attendee: bob, protocol: caldav, attendee_protocol: imap, every: 2s, \
+        "meeting: { name: mailed, organizer: alice, attendee: bob, protocol: ews, attendee_protocol: imap, every: 3s, \
          zone: Europe/Lisbon }",
     ),
     (
         "mailing",
-        "meeting: { name: mailing, organizer: alice, attendee: bob, protocol: imap, attendee_protocol: caldav, every: 2s, \
+        "meeting: { name: mailing, organizer: alice, attendee: bob, protocol: imap, attendee_protocol: ews, every: 3s, \
          zone: America/New_York }",
     ),
-    ("mails", "meeting: { name: mails, organizer: bob, attendee: alice, protocol: imap, every: 2s }"),
-    ("busy", "free_busy: { name: busy, mailbox: alice, of: bob, protocol: ews, write: caldav, every: 2s }"),
-    ("taken", "free_busy: { name: taken, mailbox: alice, of: bob, protocol: caldav, every: 2s }"),
+    (
+        "mailed-dav",
+        "meeting: { name: mailed-dav, organizer: bob, attendee: alice, protocol: caldav, attendee_protocol: imap, every: 3s }",
+    ),
+    ("mails", "meeting: { name: mails, organizer: bob, attendee: alice, protocol: imap, every: 3s }"),
+    ("busy", "free_busy: { name: busy, mailbox: alice, of: bob, protocol: ews, write: caldav, every: 3s }"),
+    ("busy-ews", "free_busy: { name: busy-ews, mailbox: bob, of: alice, protocol: ews, every: 3s }"),
+    ("taken", "free_busy: { name: taken, mailbox: alice, of: bob, protocol: caldav, write: ews, every: 3s }"),
 ];
 
 pub struct Stage {

@@ -65,7 +65,7 @@ fn healthy_says_that_all_is_well() {
         "healthy",
         &demo,
         &browser,
-        &["All 4 checks are well.", "Kept sessions", "its front doors, without signing in"],
+        &["All 7 checks are well.", "Kept sessions", "its front doors, without signing in"],
     );
 }
 
@@ -78,9 +78,9 @@ fn broken_says_what_broke_what_to_do_and_what_still_works_and_heals_without_a_re
         &demo,
         &browser,
         &[
-            "4 of 4 checks fail: ",
+            "7 of 7 checks fail: ",
             "signing in over EWS",
-            "Still working: IMAP, OWA, POP3.",
+            "Still working: CALDAV, IMAP, OWA, POP3.",
             "The connection is up, and the server did not answer in time.",
             "Look at the server's load and its back ends (storage, directory).",
             "0x800CCC19: the server did not answer in time",
@@ -89,7 +89,7 @@ fn broken_says_what_broke_what_to_do_and_what_still_works_and_heals_without_a_re
     );
     // The same window, without loading it again but by the form.
     browser.click("button[value=healthy]");
-    browser.wait_for_text("All 4 checks are well.", secs(90));
+    browser.wait_for_text("All 7 checks are well.", secs(90));
 }
 
 #[test]

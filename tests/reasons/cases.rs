@@ -11,11 +11,6 @@ use crate::stage::{
 
 /// What the protocols that are built cannot give, and the issue that brings what can.
 pub const NOT_YET: &[(Reason, u32)] = &[
-    (Reason::CalendarStale, 4),
-    (Reason::CalendarLost, 4),
-    (Reason::CalendarShifted, 4),
-    (Reason::CalendarConflict, 4),
-    (Reason::MeetingUnanswered, 4),
     (Reason::OutboxStuck, 7),
     (Reason::SyncStalled, 7),
     (Reason::ClientVersionBlocked, 7),
@@ -50,6 +45,17 @@ const fn send(reason: Reason, step: &'static str, words: &'static str, build: fn
 
 const fn view(reason: Reason, step: &'static str, words: &'static str, build: fn(&mut Stage, &str)) -> Case {
     Case { reason, protocol: "imap", role: "view", step, words, build }
+}
+
+/// At the view of a calendar, or another role.
+const fn calendar(
+    reason: Reason,
+    role: &'static str,
+    step: &'static str,
+    words: &'static str,
+    build: fn(&mut Stage, &str),
+) -> Case {
+    Case { reason, protocol: "ews", role, step, words, build }
 }
 
 #[rustfmt::skip]
@@ -288,6 +294,25 @@ pub const CASES: &[Case] = &[
         stage.web_check(name, &format!("free_busy: {{ name: {name}, mailbox: {name}, of: well-bob, protocol: ews, write: caldav, {ONCE} }}"), |asked| {
             if asked.body.contains("GetUserAvailability") { upside_down() } else { inbox() }
         });
+    }),
+    calendar(Reason::CalendarStale, "view", "create", "the calendar does not show the entry", |stage, name| {
+        stage.calendar(name, "calendar: { write: caldav, views: [ews]", Fault::Stale);
+    }),
+    calendar(Reason::CalendarLost, "view", "invite", "the calendar does not show the entry", |stage, name| {
+        stage.calendar(name, "meeting: { protocol: ews", Fault::LoseInvitation);
+    }),
+    calendar(Reason::CalendarShifted, "view", "create", "and was written as", |stage, name| {
+        stage.calendar(name, "calendar: { write: caldav, views: [ews]", Fault::ShiftHour);
+    }),
+    calendar(Reason::CalendarDuplicated, "view", "create", "shows the entry 2 times", |stage, name| {
+        stage.calendar(name, "calendar: { write: ews, views: [ews]", Fault::DoubleEntry);
+    }),
+    calendar(Reason::CalendarConflict, "write", "create", "ErrorItemNotFound", |stage, name| {
+        // The series is made, and gone when one of its days is to be moved.
+        stage.calendar(name, "calendar: { write: ews, views: [ews], recurring: true", Fault::Stale);
+    }),
+    calendar(Reason::MeetingUnanswered, "write", "answer", "shows Some(Nothing)", |stage, name| {
+        stage.calendar(name, "meeting: { protocol: ews", Fault::LoseAnswer);
     }),
     // policy
     login(Reason::BlockedByPolicy, "smtp", "auth", "535 5.7.139 basic authentication is disabled", |stage, name| {

@@ -71,6 +71,32 @@ impl Stage {
             .check(&format!("login: {{ name: {name}, mailbox: {name}, protocols: [{protocol}], {ONCE} }}"));
     }
 
+    /// A check of calendars at a mail service with that fault of its EWS: its first words, the rest is put in.
+    pub fn calendar(&mut self, name: &str, check: &str, fault: Fault) {
+        let service = Service::start();
+        let body = service.calendar_body(&self.scene);
+        self.scene.mail_service(name, &body);
+        let file = self.scene.file("password", PASSWORD);
+        for user in ["alice", "bob"] {
+            let auth = format!("method: password, username: {user}, password_file: \"{file}\"");
+            self.scene.mailbox_by(
+                &format!("{name}-{user}"),
+                name,
+                &format!("{user}@sandbox.test"),
+                &auth,
+                "",
+            );
+        }
+        service.fault(Protocol::Ews, Some(fault));
+        let who = if check.starts_with("meeting") {
+            format!("organizer: {name}-alice, attendee: {name}-bob")
+        } else {
+            format!("mailbox: {name}-alice")
+        };
+        self.scene.check(&format!("{check}, name: {name}, {who}, late_after: 500ms, {ONCE} }}"));
+        self.keep(service);
+    }
+
     /// TLS from the first byte, or by STARTTLS after these steps; `more` goes below `tls:`.
     pub fn tls_login(&mut self, name: &str, mode: &str, more: &str, steps: Vec<Step>) {
         let address = self.script(steps);

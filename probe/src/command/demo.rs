@@ -146,7 +146,7 @@ impl Stage {
              imap: {{ address: \"{imap}\", tls: implicit }}\n    \
              pop3: {{ address: \"{pop3}\", tls: implicit }}\n    \
              ews: {{ url: \"{https}/EWS/Exchange.asmx\" }}\n    owa: {{ url: \"{https}/owa/\" }}\n    \
-             resolver: system\n    ip_family: v4\n    tls: {{ ca_file: ca.pem }}\nmailboxes:\n"
+             caldav: {{ url: \"{https}/dav/\" }}\n    resolver: system\n    ip_family: v4\n    tls: {{ ca_file: ca.pem }}\nmailboxes:\n"
         );
         for user in USERS {
             let auth = format!("{{ method: password, username: {user}, password_file: {user}.password }}");
@@ -159,7 +159,10 @@ impl Stage {
         out.push_str(
             "checks:\n  - roundtrip: { from: alice, to: bob, send: smtp, views: [imap, pop3, ews], every: 5s }\n  \
              - roundtrip: { from: bob, to: alice, send: smtp, views: [imap], every: 5s }\n  \
-             - login: { mailbox: alice, protocols: [imap, pop3, smtp, ews, owa], every: 10s }\n  \
+             - login: { mailbox: alice, protocols: [imap, pop3, smtp, ews, owa, caldav], every: 10s }\n  \
+             - calendar: { mailbox: alice, write: ews, views: [ews, caldav], zone: Europe/Lisbon, every: 10s }\n  \
+             - meeting: { organizer: alice, attendee: bob, protocol: ews, attendee_protocol: caldav, zone: Europe/Lisbon, every: 15s }\n  \
+             - free_busy: { mailbox: alice, of: bob, protocol: ews, zone: Europe/Lisbon, every: 15s }\n  \
              - endpoint: { mail_service: sandbox, every: 10s }\n",
         );
         out

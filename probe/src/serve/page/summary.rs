@@ -175,12 +175,15 @@ fn cell(protocol: &str, lanes: Option<&Vec<&LaneView>>) -> Markup {
 fn doing_word(lane: &LaneView) -> &'static str {
     match (&*lane.role, &*lane.kind) {
         ("send", _) => "send",
+        ("write", "meeting") => "invite",
+        ("view", "meeting") => "be invited",
+        ("view", "calendar") => "see calendar",
+        ("write", _) => "change calendar",
         ("view", _) => "receive",
-        ("write", _) => "write",
         (_, "login") => "sign in",
         (_, "endpoint") => "connect",
         (_, "directory") => "look up",
-        (_, "free_busy") => "free/busy",
+        (_, "free_busy") => "see free/busy",
         (_, "autodiscover") => "discover",
         _ => "check",
     }
