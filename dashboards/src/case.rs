@@ -12,6 +12,15 @@ pub struct Case {
     lanes: Vec<Lane>,
     more: Vec<Series>,
     looks: Vec<Look>,
+    values: Vec<Value>,
+}
+
+/// What an expression is at a time, in minutes.
+struct Value {
+    at: u32,
+    expr: String,
+    labels: String,
+    value: u32,
 }
 
 /// What fires at a time, in minutes.
@@ -29,6 +38,7 @@ impl Case {
             lanes: Vec::new(),
             more: Vec::new(),
             looks: Vec::new(),
+            values: Vec::new(),
         }
     }
 
@@ -64,6 +74,13 @@ impl Case {
         self
     }
 
+    /// The only series of an expression, to the nearest whole number.
+    pub fn value(mut self, at: u32, expr: &str, labels: &str, value: u32) -> Self {
+        let expr = format!("round({expr})");
+        self.values.push(Value { at, expr, labels: labels.to_owned(), value });
+        self
+    }
+
     pub fn quiet(mut self, minutes: &[u32]) -> Self {
         self.looks.extend(minutes.iter().map(|at| Look { at: *at, fires: Vec::new() }));
         self
@@ -87,7 +104,8 @@ impl Case {
 
     /// How long it lasts.
     pub fn seconds(&self) -> u32 {
-        self.looks.iter().map(|look| look.at).max().unwrap_or_default() * 60
+        let looks = self.looks.iter().map(|look| look.at);
+        looks.chain(self.values.iter().map(|value| value.at)).max().unwrap_or_default() * 60
     }
 
     /// As one entry of `tests`, without the looks.
@@ -106,6 +124,11 @@ impl Case {
     fn yaml(&self, alert: &Alert) -> String {
         let name = full(alert.name);
         let mut out = self.setting() + "    promql_expr_test:\n";
+        for Value { at, expr, labels, value } in &self.values {
+            out += &format!(
+                "      - expr: '{expr}'\n        eval_time: {at}m\n        exp_samples: [{{labels: '{{{labels}}}', value: {value}}}]\n"
+            );
+        }
         for look in &self.looks {
             out += &format!(
                 "      - expr: 'ALERTS{{alertname=\"{name}\",alertstate=\"firing\"}}'\n        eval_time: {}m\n        exp_samples:",

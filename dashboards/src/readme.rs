@@ -65,7 +65,6 @@ rule_files:
 scrape_configs:
   - job_name: mailprobe
     scrape_interval: 30s
-    honor_labels: false
     static_configs: [{ targets: ["probe.lisbon.example:9725"] }]
 ```
 
@@ -107,12 +106,12 @@ They stand in the rule files. Another value goes into all of them at once:
 cargo run -p mailprobe-dashboards -- --write --out /etc/mailprobe-rules --set outage_share=0.3 --set runbook_base=https://wiki.example/mail
 ```
 
-A promise is broken at `1 - slo`; windows and factors of the burn rates are those of the SRE workbook.
+A promise burns at 1 when as much is late as `1 - slo` allows; windows and factors of the burn rates are those of the SRE workbook.
 
 ## For a chart
 
-`mailprobe_dashboards::files` fills each knob, `[[name]]` in the tables, with a text of the caller's choice. A chart is written by
-setting each knob to its template (`--set outage_share='{{ .Values.thresholds.outage_share }}'`) after the braces of the alerts' own
-texts are escaped; runbooks, dashboards and the label of the region are knobs too. The list of expected sites is a loop over a value
-that makes `rules/mailprobe-sites.example.yaml`.
+The texts of the alerts have braces of their own, so a chart takes the files as they are (`.Files.Get`) and puts its values in by
+`replace`: written with `--set outage_share=__outage_share__` and so on for each knob that it offers, they hold a word to be
+replaced. Runbooks, dashboards and the label of the region are knobs too. The list of expected sites is a loop over a value that
+makes what `rules/mailprobe-sites.example.yaml` shows.
 "#;

@@ -6,14 +6,18 @@ use crate::scenario::{Lane, lane};
 
 pub(super) fn of(alert: &str) -> Option<Vec<Case>> {
     Some(match alert {
-        "PromiseBurningFast" => {
-            [fast(), pairs(&[("1h", "5m", "0.0721", "0.072"), ("6h", "30m", "0.0301", "0.03")], true)]
-                .concat_cases()
-        }
-        "PromiseBurningSlow" => {
-            [slow(), pairs(&[("1d", "2h", "0.0151", "0.015"), ("3d", "6h", "0.0051", "0.005")], false)]
-                .concat_cases()
-        }
+        "PromiseBurningFast" => [
+            fast(),
+            pairs(&[("1h", "5m", "0.0721", "0.072"), ("6h", "30m", "0.0301", "0.03")], true),
+            windows(&["5m", "1h", "30m", "6h"]),
+        ]
+        .concat_cases(),
+        "PromiseBurningSlow" => [
+            slow(),
+            pairs(&[("1d", "2h", "0.0151", "0.015"), ("3d", "6h", "0.0051", "0.005")], false),
+            windows(&["2h", "1d", "6h", "3d"]),
+        ]
+        .concat_cases(),
         _ => return None,
     })
 }
@@ -83,6 +87,36 @@ fn pairs(pairs: &[(&str, &str, &str, &str)], page: bool) -> Vec<Case> {
         }
     }
     cases
+}
+
+/// What windows hold, each short one before its long one: an hour well, an hour late, an hour well.
+fn windows(of: &[&str]) -> Vec<Case> {
+    let hour = |letter: &str| letter.repeat(60);
+    let runs = hour(".") + &hour("l") + &hour(".");
+    let mut case = case("what the windows hold").lanes(views("roundtrip", "imap", SITES, &runs));
+    // In tenths, since five minutes blur the edges: at the end of the bad hour, and an hour later.
+    let ratios = [
+        ("5m", 10, 0),
+        ("30m", 10, 0),
+        ("1h", 10, 0),
+        ("2h", 5, 5),
+        ("6h", 5, 3),
+        ("1d", 5, 3),
+        ("3d", 5, 3),
+    ];
+    for (window, then, later) in ratios.into_iter().filter(|(window, ..)| of.contains(window)) {
+        let ratio = format!("promise:mailprobe_bad:ratio{window} * 10");
+        case = case.value(119, &ratio, MAIL, then).value(180, &ratio, MAIL, later);
+    }
+    let events = [("5m", 1), ("30m", 6), ("2h", 11), ("6h", 11)];
+    let short: Vec<_> = of.iter().step_by(2).collect();
+    for (window, tens) in events.into_iter().filter(|(window, _)| short.contains(&window)) {
+        case = case.value(119, &format!("promise:mailprobe_bad_events:sum{window} / 10"), MAIL, tens);
+    }
+    for window in ["5m", "30m"].iter().filter(|window| of.contains(window)) {
+        case = case.value(119, &format!("promise:mailprobe_bad_sites:count{window}"), MAIL, 2);
+    }
+    vec![case]
 }
 
 fn slow() -> Vec<Case> {
