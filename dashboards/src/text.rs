@@ -2,7 +2,7 @@
 //!
 //! The reason is not a label of any alert, since one that alternates would begin anew each time; the text asks for it.
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Area};
 
 /// Labels of lanes by which a text narrows what it looks up.
 const NARROW: &[&str] = &["site", "mail_service", "mailbox", "kind", "role", "protocol"];
@@ -55,6 +55,8 @@ Other mail services cannot be reached from there either: look at the site first.
 struct Selector {
     matchers: Vec<String>,
     values: String,
+    /// How far back the alert looks for what it is about.
+    window: Option<&'static str>,
 }
 
 impl Selector {
@@ -66,7 +68,12 @@ impl Selector {
             matchers.push(alert.about.to_owned());
         }
         let values = labels.iter().map(|name| format!(" $labels.{name}")).collect();
-        Self { matchers, values }
+        let window = match (alert.area, alert.about.contains("reason")) {
+            (Area::Promise, _) => Some("6h"),
+            (_, true) => Some("10m"),
+            _ => None,
+        };
+        Self { matchers, values, window }
     }
 
     fn with(&self, more: &str) -> String {
@@ -77,13 +84,16 @@ impl Selector {
         all.join(",")
     }
 
-    /// The lanes that fail: those of a reason within the time in which its alert looks for it.
+    /// The lanes that fail now, or did within the time in which the alert looks for it.
     fn failing(&self) -> String {
-        let lanes = format!("lane:mailprobe_failing:max{{{}}}", self.with(""));
-        match self.matchers.iter().any(|matcher| matcher.starts_with("reason")) {
-            true => format!("max_over_time({lanes}[10m])"),
-            false => lanes,
+        match self.window {
+            None => format!("lane:mailprobe_failing:max{{{}}}", self.with("")),
+            Some(window) => self.lately(window),
         }
+    }
+
+    fn lately(&self, window: &str) -> String {
+        format!("max_over_time(lane:mailprobe_failing:max{{{}}}[{window}])", self.with(""))
     }
 
     /// A query; `times` says how often the matchers stand in it.
@@ -102,17 +112,13 @@ fn names(label: &str, most: usize) -> String {
 
 fn lead(alert: &Alert) -> String {
     let of = Selector::new(alert, &[], true);
-    let query = of.ask(
-        &format!(
-            "sort_desc(count by (reason, outlook_code) (lane:mailprobe_failing:max{{{}}}))",
-            of.with("")
-        ),
-        1,
-    );
+    // A lane that fails now and then may be well at this moment.
+    let failing = of.lately(of.window.unwrap_or("10m"));
+    let query = of.ask(&format!("sort_desc(count by (reason, outlook_code) ({failing}))"), 1);
     format!(
         "{{{{ with {query} }}}}{{{{ with first . }}}}Leading reason: {{{{ .Labels.reason }}}}\
          {{{{ with .Labels.outlook_code }}}} (Outlook shows {{{{ . }}}}){{{{ end }}}}.{{{{ end }}}}\
-         {{{{ else }}}}No reason is told at this moment.{{{{ end }}}}"
+         {{{{ else }}}}No reason was told lately.{{{{ end }}}}"
     )
 }
 

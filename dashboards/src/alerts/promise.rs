@@ -21,7 +21,7 @@ const fn pair(long: &'static str, short: &'static str, factor: &'static str) -> 
 pub(super) fn all() -> Vec<Alert> {
     let text = |speed: &str| {
         format!(
-            "{{{{ $value | humanizePercentage }}}} of what was judged over {{{{ $labels.protocol }}}} was not visible in time; at this pace the promise of 30 days is broken in {speed}. @lead@ @sites@ @works@"
+            "{{{{ $value | humanizePercentage }}}} of what was judged over {{{{ $labels.protocol }}}} was not visible in time; at this pace the promise of 30 days is broken in {speed}. @lead@ @sites@"
         )
     };
     vec![
