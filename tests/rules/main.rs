@@ -123,6 +123,41 @@ fn reasons_causes_and_kinds_are_those_of_the_catalogue() {
     assert!(found > 100, "{found}");
 }
 
+/// What a case says that a probe sends, a probe sends.
+#[test]
+fn series_of_the_tests_are_those_of_the_catalogue() {
+    let recorded: BTreeSet<_> =
+        records::groups().into_iter().flat_map(|group| group.records).map(|record| record.name).collect();
+    let mut found = 0;
+    for case in alerts::all().iter().flat_map(|alert| cases::of(alert.name)) {
+        for series in case.setting().split("{series: '").skip(1) {
+            let selector = series.split('\'').next().unwrap_or_default();
+            let (name, rest) = selector.split_once('{').expect("labels");
+            let labels: BTreeSet<_> =
+                rest.split("\",").filter_map(|pair| pair.split_once('=')).map(|(label, _)| label).collect();
+            if recorded.contains(name) || name == LISTED || name == "mailprobe_site_info" {
+                continue;
+            }
+            let planned = PLANNED.iter().find(|(planned, _)| *planned == name).map(|(_, labels)| *labels);
+            let known = metric::find(name).map(|row| row.labels).or(planned);
+            let known = known.unwrap_or_else(|| panic!("{}: no metric is called {name}", case.name));
+            let own = ["site", "pod"];
+            let wrong: Vec<_> =
+                labels.iter().filter(|label| !known.contains(label) && !own.contains(label)).collect();
+            assert!(labels.contains("site") && wrong.is_empty(), "{}: {selector}", case.name);
+            // A lane has all of its labels.
+            let is_lane = known.contains(&"check") && known.contains(&"kind");
+            assert!(
+                !is_lane || known.iter().all(|label| labels.contains(label)),
+                "{}: {selector}",
+                case.name
+            );
+            found += 1;
+        }
+    }
+    assert!(found > 1000, "{found}");
+}
+
 #[test]
 fn every_alert_is_whole() {
     let table = alerts::all();

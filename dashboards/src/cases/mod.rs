@@ -78,6 +78,7 @@ impl Standard {
             self.case("one failure is a blip", 60, "......f....").quiet(&[6, 7, 8, 9, 10, 14]),
             self.case("one failure of a slow check", 300, "..f...").quiet(&[9, 11, 13, 14, 16]),
             self.case("failures of a slow check", 300, "..f").quiet(&[9, 14]).fires(slow + 4, fires),
+            self.case("one failure, and then nothing is judged", 60, "......f_").quiet(&[7, 8, 10, 14]),
             self.case("a restart", 60, "......^....f^....").quiet(&[6, 8, 11, 13, 16]),
             self.case("a restart while it fails", 60, "......ffff^f").fires(18, fires),
             self.case("reasons in turn", 60, ".....fgfgfgfgfgfgfg").fires(14, fires),
