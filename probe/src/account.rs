@@ -229,15 +229,15 @@ impl Account {
         resting.then_some(Why::Resting)
     }
 
-    /// Whether one more message may be sent now; `outside`: to another mail service.
-    pub fn may_send(&self, outside: bool) -> bool {
+    /// Whether so many more messages may be sent now; `outside`: to another mail service.
+    pub fn may_send(&self, count: u32, outside: bool) -> bool {
         let limits = self.mailbox.limits;
         let mut state = self.state();
         let well = |sent: &mut VecDeque<Instant>, most: Option<u32>| {
             while sent.front().is_some_and(|at| at.elapsed() > DAY) {
                 sent.pop_front();
             }
-            most.is_none_or(|most| sent.len() < most as usize)
+            most.is_none_or(|most| sent.len() + count as usize <= most as usize)
         };
         well(&mut state.sent, limits.messages_per_day)
             && (!outside || well(&mut state.sent_outside, Some(limits.external_per_day)))

@@ -116,9 +116,12 @@ fn many_runs_leave_nothing() {
     let mut stage = Stage::new();
     let strangers = stage.strangers();
     for n in 0..5 {
-        for (mailbox, more) in [("alice", ""), ("bob", ", recurring: true")] {
+        for (mailbox, more) in [
+            ("alice", "write: caldav, views: [ews]"),
+            ("bob", "write: ews, views: [caldav], recurring: true"),
+        ] {
             stage.scene.check(&format!(
-                "calendar: {{ name: {mailbox}-{n}, mailbox: {mailbox}, write: caldav, views: [caldav], every: 1s{more} }}"
+                "calendar: {{ name: {mailbox}-{n}, mailbox: {mailbox}, {more}, every: 1s }}"
             ));
         }
     }
@@ -130,4 +133,22 @@ fn many_runs_leave_nothing() {
     assert_eq!(last.sum("mailprobe_check_failures_total", &[]), 0.0, "{}", probe.log());
     assert_eq!(stage.left(), strangers, "{}", probe.log());
     assert!(runs(&last) >= count);
+}
+
+/// An invitation, a change, a cancellation: what a run cannot send to its end it does not begin to send.
+#[test]
+fn a_meeting_keeps_within_the_limits_of_who_sends() {
+    let mut stage = Stage::limited("limits: { messages_per_day: 7 }");
+    stage.scene.check("meeting: { name: meet, organizer: alice, attendee: bob, protocol: ews, every: 1s }");
+    let mut probe = stage.scene.start();
+    let counted = |metrics: &Metrics, what: &str, more: (&str, &str)| {
+        metrics.sum(&format!("mailprobe_check{what}_total"), &[("check", "meet"), ("role", "write"), more])
+    };
+    probe.wait_until("there is nothing left to be sent", secs(30), |metrics| {
+        counted(metrics, "s_skipped", ("why", "limited")) >= 2.0
+    });
+    let (status, last) = probe.stop(secs(20));
+    assert!(status.success(), "{status}");
+    assert_eq!(counted(&last, "_runs", ("protocol", "ews")), 2.0, "{}", probe.log());
+    assert_eq!(stage.service.sandbox().counts().accepted, 8, "three and one, twice");
 }

@@ -65,6 +65,11 @@ pub type Left = (Vec<String>, Vec<String>);
 
 impl Stage {
     pub fn new() -> Self {
+        Self::limited("max_sessions: 20")
+    }
+
+    /// With more keys at both mailboxes.
+    pub fn limited(more: &str) -> Self {
         let service = Service::start();
         let mut scene = Scene::new();
         let body = service.calendar_body(&scene);
@@ -72,7 +77,7 @@ impl Stage {
         let file = scene.file("password", mailprobe_tests::PASSWORD);
         for user in ["alice", "bob"] {
             let auth = format!("method: password, username: {user}, password_file: \"{file}\"");
-            scene.mailbox_by(user, "hq", &format!("{user}@sandbox.test"), &auth, "max_sessions: 20");
+            scene.mailbox_by(user, "hq", &format!("{user}@sandbox.test"), &auth, more);
         }
         Self { service, scene }
     }

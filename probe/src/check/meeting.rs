@@ -165,7 +165,10 @@ impl Check for Meeting {
 
     fn hindrance(&self, lane: &Lane) -> Option<Why> {
         let account = if lane.role == Role::Write { &self.organizer } else { &self.attendee };
-        let limited = || (!account.may_send(self.is_outside())).then_some(Why::Limited);
+        let sends = self.diary.plan.what.messages();
+        let count =
+            sends.iter().filter(|(from, ..)| from.name == account.mailbox.name).map(|(.., n)| n).sum();
+        let limited = || (!account.may_send(count, self.is_outside())).then_some(Why::Limited);
         account.hindrance(lane.protocol).or_else(limited)
     }
 

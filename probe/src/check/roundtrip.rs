@@ -294,7 +294,7 @@ impl Check for Roundtrip {
             return Some(Why::Backlog);
         }
         if lane.role == Role::Send {
-            let limited = (!self.sender.may_send(self.is_outside())).then_some(Why::Limited);
+            let limited = (!self.sender.may_send(1, self.is_outside())).then_some(Why::Limited);
             return self.sender.hindrance(lane.protocol).or(limited);
         }
         let view = self.trip.views.iter().position(|protocol| *protocol == lane.protocol)?;
