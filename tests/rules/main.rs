@@ -19,7 +19,7 @@ const PLANNED: &[(&str, &[&str])] = &[
     ("mailprobe_service_health", &["mail_service", "workload", "state"]),
 ];
 /// Reasons of the design that the probe does not have yet.
-const PLANNED_REASONS: &[&str] = &["calendar_duplicated"];
+const PLANNED_REASONS: &[&str] = &[];
 /// What the list of expected sites makes.
 const LISTED: &str = "mailprobe_site_expected";
 
