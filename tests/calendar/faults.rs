@@ -12,16 +12,16 @@ type Case = (Protocol, Fault, &'static str, &'static [Lane]);
 /// Role and protocol, step and reason; without a reason it is good, `-` not judged.
 type Lane = (&'static str, &'static str, &'static str, &'static str);
 
-const ENTRY: &str = "calendar: { name: x, mailbox: alice, write: caldav, views: [caldav, ews], every: 3s, late_after: 400ms }";
+const ENTRY: &str = "calendar: { name: x, mailbox: alice, write: caldav, views: [caldav, ews], every: 3s, late_after: 350ms }";
 const ENTRY_EWS: &str =
-    "calendar: { name: x, mailbox: alice, write: ews, views: [ews, caldav], every: 3s, late_after: 400ms }";
-const SERIES_EWS: &str = "calendar: { name: x, mailbox: alice, write: ews, views: [ews, caldav], every: 3s, late_after: 400ms, \
+    "calendar: { name: x, mailbox: alice, write: ews, views: [ews, caldav], every: 3s, late_after: 350ms }";
+const SERIES_EWS: &str = "calendar: { name: x, mailbox: alice, write: ews, views: [ews, caldav], every: 3s, late_after: 350ms, \
      recurring: true }";
 const MEETING: &str =
-    "meeting: { name: x, organizer: alice, attendee: bob, protocol: caldav, every: 3s, late_after: 400ms }";
+    "meeting: { name: x, organizer: alice, attendee: bob, protocol: caldav, every: 3s, late_after: 350ms }";
 const MEETING_EWS: &str =
-    "meeting: { name: x, organizer: alice, attendee: bob, protocol: ews, every: 3s, late_after: 400ms }";
-const BUSY: &str = "free_busy: { name: x, mailbox: alice, of: bob, protocol: ews, write: caldav, every: 3s, late_after: 400ms }";
+    "meeting: { name: x, organizer: alice, attendee: bob, protocol: ews, every: 3s, late_after: 350ms }";
+const BUSY: &str = "free_busy: { name: x, mailbox: alice, of: bob, protocol: ews, write: caldav, every: 3s, late_after: 350ms }";
 
 use Protocol::{Caldav, Ews};
 #[rustfmt::skip]
@@ -120,6 +120,11 @@ fn one((protocol, fault, check, lanes): &Case) {
     probe.wait_until(&format!("at first it is well: {what}"), secs(30), |metrics| {
         metrics.has("mailprobe_check_success", &[]) && metrics.all("mailprobe_check_success", &[], 1.0)
     });
+    // Right after a run: the next one begins with it.
+    let runs = |metrics: &Metrics| metrics.sum("mailprobe_check_runs_total", &[]);
+    let so_far = runs(&probe.metrics());
+    let per_run = lanes.len() as f64;
+    probe.wait_until("a run ends", secs(30), |metrics| runs(metrics) >= so_far + per_run);
     stage.fault(*protocol, Some(fault.clone()));
     probe.wait_until(&what, secs(30), |metrics| shows(metrics, lanes));
     stage.fault(*protocol, None);

@@ -1,7 +1,9 @@
 //! A mail service with calendars, two people's mailboxes, and what they keep there themselves.
 
+use mailprobe::message::token::{self, Keys, Token};
+use mailprobe::secret::Secret;
 use mailprobe_sandbox::Fault;
-use mailprobe_tests::{Scene, Service};
+use mailprobe_tests::{FLEET_KEY, Scene, Service, secs};
 
 /// One check of each sort: its name, and the whole.
 pub const CHECKS: &[(&str, &str)] = &[
@@ -55,6 +57,33 @@ pub const CHECKS: &[(&str, &str)] = &[
     ("taken", "free_busy: { name: taken, mailbox: alice, of: bob, protocol: caldav, write: ews, every: 3s }"),
 ];
 
+/// A mark that the fleet signed, long over.
+fn signed() -> String {
+    let draft = token::Draft {
+        site: token::hash("lisbon"),
+        check: token::hash("another check"),
+        slot: 7,
+        instance: 7,
+        sent: jiff::Timestamp::now()
+            .checked_sub(jiff::SignedDuration::from_hours(24))
+            .expect("a time")
+            .into(),
+        lost_after: secs(60),
+        lines: 0,
+    };
+    Token::sign(&draft, "alice@sandbox.test", &Keys::new(&Secret::new(FLEET_KEY), &[])).text()
+}
+
+/// A person's series that mentions us, by a rule that is not read.
+fn unreadable(signed: &str) -> String {
+    format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:{}\r\nDTSTAMP:20260101T000000Z\r\n\
+         DTSTART:20261123T100000Z\r\nDTEND:20261123T110000Z\r\nRRULE:FREQ=WEEKLY;COUNT=9\r\nRDATE:20261124T100000Z\r\n\
+         SUMMARY:[mailprobe] is what?\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+        &signed[..20]
+    )
+}
+
 pub struct Stage {
     pub service: Service,
     pub scene: Scene,
@@ -92,14 +121,23 @@ impl Stage {
         let hour = jiff::SignedDuration::from_hours(1);
         let soon = jiff::Timestamp::now() + hour * 50;
         let forged = "a".repeat(60);
+        let signed = signed();
+        let subjects = [
+            "Lunch".to_owned(),
+            "[mailprobe]".to_owned(),
+            format!("[mailprobe] {forged}"),
+            format!("Re: {forged}"),
+            // A mail of ours, made an entry or quoted by its reader: the mark is there, and it is not ours.
+            format!("[mailprobe] {signed}"),
+            format!("FW: [mailprobe] {signed}"),
+        ];
         for user in ["alice", "bob"] {
-            for subject in
-                ["Lunch", "[mailprobe]", &format!("[mailprobe] {forged}"), &format!("Re: {forged}")]
-            {
+            sandbox.put_ical(user, &unreadable(&signed)).expect("an entry");
+            for subject in &subjects {
                 sandbox.put_entry(user, subject, soon, soon + hour);
                 let mail = format!(
-                    "From: <eve@sandbox.test>\r\nSubject: {subject}\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\n\
-                     no calendar\r\n"
+                    "From: <{user}@sandbox.test>\r\nSubject: {subject}\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\n{}",
+                    unreadable("of-a-person-or-another")
                 );
                 sandbox.deliver(user, "INBOX", mail.as_bytes());
             }

@@ -35,7 +35,7 @@ pub use names::{NameServer, Record};
 pub use ports::{free_port, free_port_base, loopback};
 pub use probe::{Probe, Refused, mailprobe};
 pub use python::python;
-pub use scene::{PASSWORD, Scene};
+pub use scene::{FLEET_KEY, PASSWORD, Scene};
 pub use script::{Script, Step};
 pub use service::Service;
 pub use testbed::{Delivery, Port, Testbed, User};

@@ -8,6 +8,9 @@ use crate::probe::Probe;
 /// The password of every mailbox that says nothing else.
 pub const PASSWORD: &str = "pw-of-the-tests";
 
+/// The key that every fleet of these tests signs with.
+pub const FLEET_KEY: &str = "bWFpbHByb2JlLXRlc3RzLWZsZWV0LWtleS0wMTIzNDU";
+
 /// A configuration in the making. Files that it names lie in a folder of its own.
 pub struct Scene {
     folder: tempfile::TempDir,
@@ -26,16 +29,20 @@ impl Default for Scene {
 
 impl Scene {
     pub fn new() -> Self {
+        Self::of_site("lisbon")
+    }
+
+    pub fn of_site(site: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut scene = Self {
             folder,
-            top: "version: 1\nsite: lisbon\nlisten: 127.0.0.1:0\n".to_owned(),
+            top: format!("version: 1\nsite: {site}\nlisten: 127.0.0.1:0\n"),
             mail_services: "mail_services:\n".to_owned(),
             mailboxes: "mailboxes:\n".to_owned(),
             checks: "checks:\n".to_owned(),
             environment: Vec::new(),
         };
-        let key = scene.file("fleet-key", "bWFpbHByb2JlLXRlc3RzLWZsZWV0LWtleS0wMTIzNDU\n");
+        let key = scene.file("fleet-key", &format!("{FLEET_KEY}\n"));
         scene.top(&format!("fleet_keys: {{ sign: \"{key}\" }}"));
         scene
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::diary::{Change, Desk, Diary, Place, Wanted, begin, draft, later, leave, part, unjudged};
@@ -51,6 +52,7 @@ impl Calendar {
     }
 
     async fn go(&self, slot: u32, lanes: Vec<LaneRun>) {
+        let began = Instant::now();
         let (write, views) = part(lanes, Role::Write);
         let at = |run| (&self.account, run);
         let (mut writer, views) =
@@ -66,7 +68,7 @@ impl Calendar {
         let protocol = writer.lane().protocol;
         let session = self.changes(&mark, &draft, writer, views).await;
         let (account, role, mark) = (&self.account, Role::Write, &*mark);
-        self.diary.tidy([Place { account, protocol, role, session, mark, mail: false }]).await;
+        self.diary.tidy(began, [Place { account, protocol, role, session, mark, mail: false }]).await;
     }
 
     /// One change after the other, as long as there is a writer; its session, where that is still good.
@@ -105,8 +107,9 @@ impl Calendar {
             views = Diary::see(views, &mut writer, step, accepted, &wanted).await;
             before = now;
         }
-        join_all(views.into_iter().map(|view| leave(view.well()))).await;
-        Some(writer.well())
+        let session = writer.well();
+        join_all(views.into_iter().map(Desk::well).map(leave)).await;
+        Some(session)
     }
 }
 

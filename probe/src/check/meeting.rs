@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::diary::{Change, Desk, Diary, Place, Sight, Wanted, begin, draft, later, part, unjudged};
@@ -53,6 +54,7 @@ impl Meeting {
     }
 
     async fn go(&self, slot: u32, lanes: Vec<LaneRun>) {
+        let began = Instant::now();
         let (write, view) = part(lanes, Role::Write);
         let (mut organizer, mut attendee) = tokio::join!(
             self.diary.open(write.map(|run| (&self.organizer, run))),
@@ -79,8 +81,10 @@ impl Meeting {
             mail: true,
         };
         // The organizer's first: what it calls off is told to the attendee.
-        self.diary.tidy([place(&self.organizer, self.of.organizer.by, Role::Write, of_organizer)]).await;
-        self.diary.tidy([place(&self.attendee, self.of.attendee.by, Role::View, of_attendee)]).await;
+        self.diary
+            .tidy(began, [place(&self.organizer, self.of.organizer.by, Role::Write, of_organizer)])
+            .await;
+        self.diary.tidy(began, [place(&self.attendee, self.of.attendee.by, Role::View, of_attendee)]).await;
     }
 
     /// The whole of a meeting, as far as it comes.

@@ -2,6 +2,8 @@
 //!
 //! The head is read by the few lines here. The MIME parser only sees mail whose signature held.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use mail_parser::MessageParser;
 
 use super::build::{BEGIN, END, HEADER};
@@ -120,19 +122,27 @@ fn same(found: &[u8], token: &Token) -> bool {
     found.eq(sent.as_bytes().iter().filter(|byte| !byte.is_ascii_whitespace()))
 }
 
-/// Whose meeting a mail is about that carries an invitation, an answer or a cancellation (RFC 6047): the tokens of its
-/// subject, unsigned still. None of any other mail, such as what a person writes in answer.
-pub fn of_meeting(item: &[u8]) -> Vec<Token> {
-    if !contains(item, "text/calendar") {
-        return Vec::new();
-    }
+/// The tokens of a mail's subject, unsigned still.
+pub fn of_subject(item: &[u8]) -> Vec<Token> {
     let subject = fields(head(item)).find(|(name, _)| name.eq_ignore_ascii_case(b"Subject"));
     let Some((_, subject)) = subject else { return Vec::new() };
-    // What servers put before it in people's languages makes them encode it all (RFC 2047).
+    if !contains(subject, "=?") {
+        return tokens(subject).collect();
+    }
+    // What servers put before it in people's languages makes them encode it all (RFC 2047). A panic there is nobody's.
     let alone = [b"Subject: ", subject, b"\r\n\r\n"].concat();
-    let parsed = MessageParser::default().parse(&alone);
-    let decoded = parsed.as_ref().and_then(|message| message.subject()).unwrap_or_default();
+    let decode = || MessageParser::default().parse(&alone)?.subject().map(str::to_owned);
+    let decoded = catch_unwind(AssertUnwindSafe(decode)).ok().flatten().unwrap_or_default();
     tokens(decoded.as_bytes()).collect()
+}
+
+/// The address that a mail says it is from, in lower case; an empty text where it says none.
+pub fn sender(item: &[u8]) -> String {
+    let from = fields(head(item)).find(|(name, _)| name.eq_ignore_ascii_case(b"From"));
+    let text = from.map_or_else(String::new, |(_, value)| String::from_utf8_lossy(value).to_lowercase());
+    let address =
+        text.rsplit_once('<').map_or(&*text, |(_, rest)| rest.split('>').next().unwrap_or_default());
+    address.trim().to_owned()
 }
 
 /// Every run of exactly the right letters, decoded; unsigned still.

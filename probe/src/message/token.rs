@@ -133,6 +133,14 @@ impl Token {
         BASE32.encode(&bytes).to_ascii_lowercase()
     }
 
+    /// Whether a UID is that of the entry which carries this token: nobody's copy has it. A server may tell it in hexadecimal
+    /// digits, as part of a GlobalObjectId (MS-OXCICAL, section 2.1.3.1.1.20.26).
+    pub fn is_of(&self, uid: &str) -> bool {
+        let text = self.text();
+        let digits = data_encoding::HEXLOWER.encode(text.as_bytes());
+        uid.starts_with(&text) || uid.to_ascii_lowercase().contains(&digits)
+    }
+
     /// What identifies the message.
     pub fn id(&self) -> Id {
         Id { slot: self.slot, mark: self.mark }

@@ -12,9 +12,10 @@ use super::calendar::{Answer, Calendar, Draft, Entry, EntryId, Written};
 use super::{Folder, Inbox, Item, Memory, Proof, Session, Submitted};
 use crate::catalogue::Reason;
 use crate::clock;
+use crate::message::build::SUBJECT;
 use crate::message::ical::{self, Method, Object};
 use crate::message::invitation;
-use crate::message::recognise::of_meeting;
+use crate::message::recognise::of_subject;
 use crate::outcome::{Fault, Fut, Recorder};
 
 /// A session.
@@ -32,7 +33,11 @@ pub struct Imip {
 
 struct Invitation {
     text: String,
-    organizer: Arc<str>,
+    /// The token of its entry.
+    mark: String,
+    organizer: Option<Arc<str>>,
+    /// How often it came.
+    copies: usize,
     sequence: u32,
     cancelled: bool,
 }
@@ -62,7 +67,7 @@ impl Imip {
         let inbox = self.inbox.inbox().ok_or_else(none)?;
         let looked = inbox.look(Folder::Inbox, &mut self.memory, rec).await?;
         for item in looked.found {
-            if !of_meeting(&item.bytes).iter().any(|token| token.text() == mark) {
+            if !of_subject(&item.bytes).iter().any(|token| token.text() == mark) {
                 continue;
             }
             let bytes = whole(&item, inbox, rec).await?;
@@ -74,7 +79,9 @@ impl Imip {
             let object = ical::read(&text, &nothing, &TimeZone::UTC).map_err(wrong)?;
             match object.method {
                 Some(Method::Reply) => answer_came(&mut self.own, &object),
-                Some(Method::Request | Method::Cancel) => invitation_came(&mut self.invited, object, text),
+                Some(Method::Request | Method::Cancel) => {
+                    invitation_came(&mut self.invited, object, text, mark);
+                }
                 _ => {}
             }
         }
@@ -110,7 +117,7 @@ impl Imip {
             if !object.subject.contains(mark) {
                 continue;
             }
-            entries.push(Entry {
+            let entry = Entry {
                 id: id_of(uid, of.sequence),
                 uid: uid.clone(),
                 subject: object.subject,
@@ -119,7 +126,8 @@ impl Imip {
                 status: object.status,
                 answers: object.answers,
                 cancelled: of.cancelled,
-            });
+            };
+            entries.extend(std::iter::repeat_n(entry, of.copies));
         }
         Ok(entries)
     }
@@ -173,16 +181,19 @@ fn id_of(uid: &str, sequence: u32) -> EntryId {
 }
 
 /// Mails may overtake each other: the newest holds, and of two that are alike the cancellation.
-fn invitation_came(invited: &mut BTreeMap<String, Invitation>, object: Object, text: String) {
+fn invitation_came(invited: &mut BTreeMap<String, Invitation>, object: Object, text: String, mark: &str) {
     let new = Invitation {
         text,
-        organizer: object.organizer.unwrap_or_default().into(),
+        mark: mark.to_owned(),
+        organizer: object.organizer.map(Into::into),
+        copies: 1,
         sequence: object.sequence,
         cancelled: object.cancelled,
     };
     let age = |of: &Invitation| (of.sequence, of.cancelled);
-    match invited.get(&object.uid) {
+    match invited.get_mut(&object.uid) {
         Some(known) if age(known) > age(&new) => {}
+        Some(known) if age(known) == age(&new) => known.copies += 1,
         _ => {
             invited.insert(object.uid, new);
         }
@@ -264,17 +275,15 @@ impl Calendar for Imip {
             let reply = reply.ok_or_else(|| {
                 Fault::new(Reason::ProtocolViolation, "the invitation invites somebody else")
             })?;
-            let nothing = SystemTime::UNIX_EPOCH..SystemTime::UNIX_EPOCH;
-            let object = ical::read(&invited.text, &nothing, &TimeZone::UTC)
-                .map_err(|error| Fault::new(Reason::ProtocolViolation, &error))?;
-            let mark = object.subject.rsplit(' ').next().unwrap_or_default().to_owned();
-            let (to, turn) = (Arc::clone(&invited.organizer), format!("reply{}", invited.sequence));
+            let nobody = || Fault::new(Reason::ProtocolViolation, "an invitation without an organizer");
+            let to = Arc::clone(invited.organizer.as_ref().ok_or_else(nobody)?);
+            let (mark, turn) = (invited.mark.clone(), format!("reply{}", invited.sequence));
             let said = match answer {
                 Answer::Accepted => "Accepted",
                 Answer::Declined => "Declined",
                 Answer::Tentative | Answer::Nothing => "Tentative",
             };
-            self.send(&reply, &format!("{said}: {}", object.subject), (&mark, &turn), &to, rec).await
+            self.send(&reply, &format!("{said}: {SUBJECT} {mark}"), (&mark, &turn), &to, rec).await
         })
     }
 }

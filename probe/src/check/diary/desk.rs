@@ -18,6 +18,8 @@ use crate::runner::LaneRun;
 const PAUSES: &[u64] = &[25, 50, 100, 150, 250, 500, 1_000, 2_000];
 /// Leaving politely is no part of the verdict, and may not take long.
 const PARTING: Duration = Duration::from_secs(5);
+/// A stopping probe does not wait for longer.
+pub(super) const STOPPING: Duration = Duration::from_secs(10);
 
 /// What is awaited.
 #[derive(Clone, Copy)]
@@ -75,6 +77,10 @@ impl<'a> Desk<'a> {
     /// Changes the entry, which is found first where it is there already; when the server accepted it. Where it did not, or
     /// nobody knows, the lane is judged.
     pub(crate) async fn write(mut self, step: Step, change: Change<'_>) -> Option<(Self, Instant)> {
+        if self.diary.stop.is_cancelled() {
+            self.end(None);
+            return None;
+        }
         let (rec, diary) = (self.rec(), self.diary);
         let writing = async {
             match diary.change(&mut *self.session, change, &rec).await? {
@@ -82,13 +88,20 @@ impl<'a> Desk<'a> {
                 Written::Unknown(fault) => Err(fault),
             }
         };
-        match rec.time(step, writing).await {
-            Ok(at) => Some((self, at)),
-            Err(fault) => {
-                self.fail(fault);
-                None
-            }
+        // What is under way when the probe stops is worth its answer, for a while.
+        let too_long = async {
+            diary.stop.cancelled().await;
+            tokio::time::sleep(STOPPING).await;
+        };
+        let written = tokio::select! {
+            written = rec.time(step, writing) => Some(written),
+            () = too_long => None,
+        };
+        match written {
+            Some(Ok(at)) => return Some((self, at)),
+            written => self.end(written.and_then(Result::err)),
         }
+        None
     }
 
     /// Waits until it shows. Where it does not in time, the lane is judged.

@@ -19,20 +19,21 @@ pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HALF_HOUR: Duration = Duration::from_secs(30 * 60);
 /// Clocks change at night: a time then would not be one, or two.
 const MORNING: i64 = 4;
-/// Half hours of a day that are used: until 21:00, so that what is moved ends on the same day.
+/// Half hours of a day that are used: what is moved, by an hour and a half at most, ends on the same day.
 const HALF_HOURS: u32 = 34;
 /// After tomorrow.
 const AHEAD: i64 = 2;
 
-/// When a check's entry begins, by the clock of the zone; `turn` is another one of the same check's.
+/// When a check's entry begins, by the clock of the zone; `turn`: another half hour, after a day's on the next day.
 pub(crate) fn begin(zone: &str, check: u32, turn: u32, now: SystemTime) -> Result<DateTime, Fault> {
     let wrong = |error: jiff::Error| Fault::new(Reason::InternalError, &error.to_string());
     let now = Timestamp::try_from(now).map_err(wrong)?;
     let today = now.to_zoned(TimeZone::get(zone).map_err(wrong)?).date();
-    let at = (check.wrapping_add(turn)) % HALF_HOURS;
+    let at = (check % HALF_HOURS + turn % HALF_HOURS) % HALF_HOURS;
+    let days = AHEAD + i64::from(turn / HALF_HOURS);
     let into =
         SignedDuration::from_hours(MORNING) + SignedDuration::from_mins(30) * i32::try_from(at).unwrap_or(0);
-    let day = today.checked_add(jiff::Span::new().days(AHEAD)).map_err(wrong)?;
+    let day = today.checked_add(jiff::Span::new().days(days)).map_err(wrong)?;
     Ok(day.to_datetime(jiff::civil::Time::midnight()).saturating_add(into))
 }
 
@@ -75,7 +76,7 @@ mod tests {
             ("Pacific/Kiritimati", "2026-12-30T23:00:00Z"),
         ] {
             for check in [0, 1, 33, 34, u32::MAX] {
-                for turn in [0, 1, 7] {
+                for turn in [0, 1, 33] {
                     let now: Timestamp = now.parse().unwrap();
                     let start = begin(zone, check, turn, now.into()).unwrap();
                     let time = Time { zone: zone.into(), start, length: HALF_HOUR, all_day: false };

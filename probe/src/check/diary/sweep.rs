@@ -2,26 +2,27 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
-use super::desk::leave;
+use super::desk::{STOPPING, leave};
 use super::{DAY, Diary, calendar_of};
 use crate::account::Account;
 use crate::catalogue::{Capability, Protocol, Reason, Role, Step};
 use crate::clock;
 use crate::message::build::SUBJECT;
-use crate::message::recognise::{of_meeting, tokens};
+use crate::message::recognise::{of_subject, sender, tokens};
 use crate::message::token::{Token, hash};
+use crate::message::{ical, invitation};
 use crate::outcome::{Event, Fault, Recorder, Seat, Sink as _, Swept};
-use crate::protocol::calendar::Written;
-use crate::protocol::{Folder, Inbox, Memory, Session};
+use crate::protocol::calendar::{Calendar, Written};
+use crate::protocol::{Folder, Inbox, Item, Memory, Session};
 
-/// Nothing of the fleet's is further away, back or ahead.
-const DAYS: u32 = 9;
-/// A stopping probe does not wait for longer.
-const STOPPING: Duration = Duration::from_secs(10);
+/// So far back lies what a probe left that was killed, and came back after weeks.
+const BACK: u32 = 60;
+/// Nothing of the fleet's is further ahead.
+const AHEAD: u32 = 9;
 
 /// Where something may lie.
 pub(crate) struct Place<'a> {
@@ -37,14 +38,20 @@ pub(crate) struct Place<'a> {
 }
 
 impl Diary {
-    /// Takes away at each place what is the fleet's and nobody awaits. What goes wrong is counted, and no part of a verdict.
-    pub(crate) async fn tidy(&self, places: impl IntoIterator<Item = Place<'_>>) {
-        let limit = if self.stop.is_cancelled() { STOPPING } else { self.patience() };
+    /// Takes away at each place what is the fleet's and nobody awaits, within what is left of a run that began then. What
+    /// goes wrong is counted, and no part of a verdict.
+    pub(crate) async fn tidy(&self, began: Instant, places: impl IntoIterator<Item = Place<'_>>) {
+        let most = if self.stop.is_cancelled() { STOPPING } else { self.patience() };
+        let limit = most.min(self.plan.timeout.saturating_sub(began.elapsed()));
         let tidying = places.into_iter().map(|place| async move {
-            let (seat, role) = (place.account.seat(place.protocol), place.role);
+            let (account, role) = (place.account, place.role);
+            let seat = account.seat(place.protocol);
             let rec = Recorder::default();
+            // The run is cut off at its time, and this with it: it has to be told before.
+            let limit = limit.saturating_sub(limit / 10);
             let done = rec.time(Step::Cleanup, rec.within(limit, self.sweep(place, &rec))).await;
             if let Err(fault) = done {
+                account.heed(&fault);
                 self.context.sinks.tell(&Event::CleanupFailed { seat, role, fault });
             }
         });
@@ -57,10 +64,10 @@ impl Diary {
             // What it has seen already it does not show again.
             Some(session) if protocol == Protocol::Imap => {
                 leave(session).await;
-                account.open(protocol, 0, rec).await?
+                open(account, protocol, rec).await?
             }
             Some(session) => session,
-            None => account.open(protocol, 0, rec).await?,
+            None => open(account, protocol, rec).await?,
         };
         if place.mail {
             self.sweep_mail(&mut *session, account, protocol, mark, rec).await?;
@@ -69,31 +76,48 @@ impl Diary {
         if protocol == Protocol::Imap {
             leave(session).await;
             let Some(other) = with_calendar(account) else { return Ok(()) };
-            session = account.open(other, 0, rec).await?;
+            session = open(account, other, rec).await?;
         }
-        let seat = account.seat(protocol);
-        let tell = |why: Option<Swept>| {
-            let swept = why.map(|why| Event::Swept { seat: seat.clone(), why });
-            swept.into_iter().for_each(|event| self.context.sinks.tell(&event));
-        };
-        let now = clock::wall();
-        let calendar = calendar_of(&mut *session)?;
-        let span = now - DAY * DAYS..now + DAY * DAYS;
-        let entries = calendar.list(span, &self.pace.zone, SUBJECT, rec).await?;
-        let mut lying: Vec<_> = entries.into_iter().map(|entry| (entry.id, entry.subject)).collect();
-        if place.mail {
-            let notices = calendar.notices(SUBJECT, rec).await?;
-            lying.extend(notices.into_iter().map(|notice| (notice.id, notice.subject)));
-        }
-        for (id, subject) in lying {
-            let Some(why) = self.fate(tokens(subject.as_bytes()), mark) else { continue };
-            if let Written::Unknown(fault) = calendar.delete(&id, rec).await? {
-                return Err(fault);
-            }
-            tell(why);
-        }
+        self.sweep_entries(calendar_of(&mut *session)?, account.seat(protocol), mark, place.mail, rec)
+            .await?;
         leave(session).await;
         Ok(())
+    }
+
+    async fn sweep_entries(
+        &self,
+        calendar: &mut dyn Calendar,
+        seat: Seat,
+        mark: &str,
+        mail: bool,
+        rec: &Recorder,
+    ) -> Result<(), Fault> {
+        let now = clock::wall();
+        let span = now - DAY * BACK..now + DAY * AHEAD;
+        let entries = calendar.list(span, &self.pace.zone, SUBJECT, rec).await?;
+        let mut lying: Vec<_> =
+            entries.into_iter().map(|entry| (entry.id, entry.subject, entry.uid)).collect();
+        if mail {
+            let notices = calendar.notices(SUBJECT, rec).await?;
+            lying.extend(notices.into_iter().map(|notice| (notice.id, notice.subject, notice.uid)));
+        }
+        let mut wrong = None;
+        for (id, subject, uid) in lying {
+            let token = self.ours(tokens(subject.as_bytes())).filter(|token| token.is_of(&uid));
+            let Some(why) = token.and_then(|token| self.fate(&token, mark)) else { continue };
+            match calendar.delete(&id, rec).await {
+                Ok(Written::Accepted(_)) => self.tell_swept(&seat, why),
+                // The others may go all the same.
+                Ok(Written::Unknown(fault)) | Err(fault) => wrong = wrong.or(Some(fault)),
+            }
+        }
+        wrong.map_or(Ok(()), Err)
+    }
+
+    fn tell_swept(&self, seat: &Seat, why: Option<Swept>) {
+        if let Some(why) = why {
+            self.context.sinks.tell(&Event::Swept { seat: seat.clone(), why });
+        }
     }
 
     /// Through the same session, or else by IMAP, where the mail service has it.
@@ -111,7 +135,7 @@ impl Diary {
         if !account.mailbox.mail_service.endpoints.contains_key(&Protocol::Imap) {
             return Ok(());
         }
-        let mut session = account.open(Protocol::Imap, 0, rec).await?;
+        let mut session = open(account, Protocol::Imap, rec).await?;
         let Some(inbox) = session.inbox() else { return Ok(()) };
         self.sweep_folders(inbox, account.seat(Protocol::Imap), mark, rec).await?;
         leave(session).await;
@@ -135,43 +159,78 @@ impl Diary {
             };
             let (mut ids, mut swept) = (Vec::new(), Vec::new());
             for item in looked.found {
-                // A panic while reading one: it is left alone.
-                let read = catch_unwind(AssertUnwindSafe(|| of_meeting(&item.bytes))).unwrap_or_default();
-                if let Some(why) = self.fate(read.into_iter(), mark) {
+                if let Some(why) = self.fate_of_mail(&item, inbox, mark, rec).await? {
                     ids.push(item.id);
-                    swept.extend(why);
+                    swept.push(why);
                 }
             }
             if !ids.is_empty() {
                 inbox.delete(&ids, rec).await?;
-                for why in swept {
-                    self.context.sinks.tell(&Event::Swept { seat: seat.clone(), why });
-                }
+                swept.into_iter().for_each(|why| self.tell_swept(&seat, why));
             }
         }
         Ok(())
     }
 
-    /// Whether what carries these tokens is to go, and why, where it is not of this very run.
-    fn fate(&self, mut tokens: impl Iterator<Item = Token>, mark: &str) -> Option<Option<Swept>> {
+    /// A mail of the meeting itself: its object is about our entry, and one of us sent it. What a person forwards or answers
+    /// is theirs, and so is what cannot be read.
+    async fn fate_of_mail(
+        &self,
+        item: &Item,
+        inbox: &mut dyn Inbox,
+        mark: &str,
+        rec: &Recorder,
+    ) -> Result<Option<Option<Swept>>, Fault> {
+        let Some(token) = self.ours(of_subject(&item.bytes).into_iter()) else { return Ok(None) };
+        let Some(why) = self.fate(&token, mark) else { return Ok(None) };
+        let sender = sender(&item.bytes);
+        let addresses = self.context.addresses.load();
+        if !sender.is_empty() && !addresses.iter().any(|address| address.eq_ignore_ascii_case(&sender)) {
+            return Ok(None);
+        }
+        let bytes = if item.whole { item.bytes.clone() } else { inbox.fetch(&item.id, rec).await? };
+        let about = || ical::uid(&invitation::read(&bytes)?);
+        // A panic while reading one: it is left alone.
+        let uid = catch_unwind(AssertUnwindSafe(about)).ok().flatten().unwrap_or_default();
+        Ok(token.is_of(&uid).then_some(why))
+    }
+
+    /// The token that the fleet signed for this site.
+    fn ours(&self, mut tokens: impl Iterator<Item = Token>) -> Option<Token> {
         let identity = &self.context.identity;
         let addresses = self.context.addresses.load();
-        let is_ours = |token: &Token| {
+        tokens.find(|token| {
             token.site == identity.site
                 && addresses.iter().any(|address| token.signed_for(address, &identity.keys))
-        };
-        let token = tokens.find(is_ours)?;
+        })
+    }
+
+    /// Whether what carries this token is to go, and why, where it is not of this very run.
+    fn fate(&self, token: &Token, mark: &str) -> Option<Option<Swept>> {
+        let identity = &self.context.identity;
         if token.text() == mark {
             return Some(None);
         }
-        // Runs of one check follow each other: what another one of this process left, nobody awaits.
-        let is_own = identity.is_mine(&token) && token.check == hash(&self.plan.name);
-        (is_own || identity.is_over(&token, clock::wall())).then(|| Some(identity.why_swept(&token)))
+        // Runs of one check follow each other, but where a reload has put another in the place of this one: what another
+        // run of this process left, nobody awaits.
+        let is_own =
+            identity.is_mine(token) && token.check == hash(&self.plan.name) && !self.stop.is_cancelled();
+        (is_own || identity.is_over(token, clock::wall())).then(|| Some(identity.why_swept(token)))
     }
+}
+
+/// Where nothing speaks against it: a server that asked for rest gets it.
+async fn open(account: &Arc<Account>, protocol: Protocol, rec: &Recorder) -> Result<Box<dyn Session>, Fault> {
+    if let Some(why) = account.hindrance(protocol) {
+        let words = format!("not cleaned up: {}", why.name());
+        return Err(Fault::new(Reason::CleanupFailed, &words));
+    }
+    account.open(protocol, 0, rec).await
 }
 
 /// The protocol of a calendar that the mail service has.
 fn with_calendar(account: &Account) -> Option<Protocol> {
-    let endpoints = &account.mailbox.mail_service.endpoints;
-    endpoints.keys().copied().find(|protocol| protocol.can(Capability::Calendar))
+    let service = &account.mailbox.mail_service;
+    let all = service.endpoints.keys().chain(&service.discovered);
+    all.copied().find(|protocol| protocol.can(Capability::Calendar))
 }

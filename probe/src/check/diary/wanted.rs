@@ -81,7 +81,10 @@ impl<'a> Wanted<'a> {
             let words = format!("it shows the place {:?}, and was written with {:?}", entry.place, now.place);
             return wrong(Reason::CalendarStale, &words);
         }
-        match self.accepted.map(|who| (who, entry.answers.get(&who.to_lowercase()))) {
+        // Nobody else is invited; a server may know them by another address.
+        let alone = || entry.answers.values().next().filter(|_| entry.answers.len() == 1);
+        let answer = |who: &str| entry.answers.get(&who.to_lowercase()).or_else(alone);
+        match self.accepted.map(|who| (who, answer(who))) {
             None | Some((_, Some(Answer::Accepted))) => Ok(()),
             Some((who, answer)) => {
                 let words = format!("{who} accepted, the organizer's calendar shows {answer:?}");

@@ -18,8 +18,8 @@ const EVERY: Duration = Duration::from_secs(5 * 60);
 /// Of a whole run, where `every` leaves so much.
 const TIMEOUT: Duration = Duration::from_secs(120);
 const LATE_AFTER: Duration = Duration::from_secs(15);
-/// A run awaits so many changes one after the other.
-const CHANGES: u32 = 4;
+/// A run waits so often: four changes have to show in the views, and to who makes the next one.
+const WAITS: u32 = 8;
 
 /// What these checks say of times.
 struct Said {
@@ -43,6 +43,14 @@ impl Make {
         let write = self.protocol(&path.key("write"), &raw.write, need, &side);
         let views = self.protocols(&path.key("views"), &raw.views.0, need, &side);
         let recurring = raw.recurring.unwrap_or(false);
+        if let (Some(mailbox), Some(write)) = (&mailbox, write)
+            && mailbox.max_sessions < 2
+            && views.contains(&write)
+        {
+            let found =
+                format!("{}, of which mailbox {} has one session at a time", write.name(), mailbox.name);
+            self.refuse(&path.key("views"), found, "max_sessions of 2 or more: one writes, one sees");
+        }
         let of = Calendar { mailbox: mailbox?, write: write?, views, recurring, pace: pace? };
         Some((What::Calendar(of), every, timeout))
     }
@@ -121,11 +129,11 @@ impl Make {
         let every = said.every.or(known.top.defaults.every).map_or(usual, |span| span.0);
         let timeout = said.timeout.map_or_else(|| every.min(TIMEOUT), |span| span.0);
         self.fitting(path, &Times { every: said.every, timeout: said.timeout }, every, timeout);
-        let late_after = said.late_after.map_or_else(|| LATE_AFTER.min(timeout / CHANGES), |span| span.0);
+        let late_after = said.late_after.map_or_else(|| LATE_AFTER.min(timeout / WAITS), |span| span.0);
         self.positive(&path.key("late_after"), late_after);
-        if late_after * CHANGES > timeout {
+        if late_after * WAITS > timeout {
             let found = format!("late_after {} and timeout {}", Span(late_after), Span(timeout));
-            self.refuse(&path.key("late_after"), found, "late_after at most a quarter of timeout");
+            self.refuse(&path.key("late_after"), found, "late_after at most an eighth of timeout");
         }
         let zone = said.zone.unwrap_or_else(|| "UTC".to_owned());
         if TimeZone::get(&zone).is_err() {

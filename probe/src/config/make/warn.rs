@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::super::plan::Plan;
+use super::super::plan::{Plan, What};
 use super::super::problem::KeyPath;
 use super::super::tree::Node;
 use super::Make;
 use crate::auth::negotiate::{self, TICKET_CACHE};
+use crate::catalogue::Protocol;
 
 /// Protocols of classic Outlook.
 const CLASSIC: &[&str] = &["ews", "mapi"];
@@ -40,6 +41,16 @@ impl Make {
             );
             self.warn_at(&KeyPath::of(&["mailboxes", &first.name, "auth", "keytab_file"]), &what);
         }
+        for (mailbox, protocol, needed) in sessions_at_a_time(plan) {
+            let allowed = plan.mailboxes[mailbox].max_sessions;
+            if needed > allowed {
+                let what = format!(
+                    "kept sessions and one run of a calendar check need {needed} sessions over {protocol} at a time, \
+                     max_sessions allows {allowed}: what waits for one is `overrun`"
+                );
+                self.warn_at(&KeyPath::of(&["mailboxes", mailbox]), &what);
+            }
+        }
         for (mailbox, wanted) in external_a_day(plan) {
             let allowed = plan.mailboxes[mailbox].limits.external_per_day;
             if wanted > f64::from(allowed) {
@@ -51,6 +62,40 @@ impl Make {
             }
         }
     }
+}
+
+/// By mailbox and protocol: what is kept, and what a run of a check of calendars holds beside that.
+fn sessions_at_a_time(plan: &Plan) -> Vec<(&str, &'static str, usize)> {
+    let mut kept: BTreeMap<(&str, Protocol), usize> = BTreeMap::new();
+    let mut held: BTreeMap<(&str, Protocol), usize> = BTreeMap::new();
+    for check in &plan.checks {
+        let of_check = |mailbox: &str, protocol: Protocol| {
+            let sessions = check.what.sessions();
+            let mine = sessions.iter().filter(|(of, _)| &*of.name == mailbox).flat_map(|(_, all)| *all);
+            mine.filter(|of| **of == protocol).count()
+        };
+        for (mailbox, protocols) in check.what.sessions() {
+            for protocol in protocols {
+                let at = (&*mailbox.name, *protocol);
+                match &check.what {
+                    What::Roundtrip(trip) => {
+                        let sends = trip.keep_sender && trip.from.name == mailbox.name;
+                        let views = trip.to.name == mailbox.name && trip.views.contains(protocol);
+                        let so_far = kept.entry(at).or_default();
+                        *so_far = (*so_far).max(usize::from(views)) + usize::from(sends);
+                    }
+                    What::Calendar(_) | What::Meeting(_) | What::FreeBusy(_) => {
+                        let so_far = held.entry(at).or_default();
+                        *so_far = (*so_far).max(of_check(&mailbox.name, *protocol));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    held.into_iter()
+        .map(|(at, needed)| (at.0, at.1.name(), needed + kept.get(&at).copied().unwrap_or_default()))
+        .collect()
 }
 
 fn external_a_day(plan: &Plan) -> BTreeMap<&str, f64> {

@@ -129,7 +129,7 @@ pub struct Calendar {
     pub every: Option<Span>,
     /// Of a whole run. Default: the smaller of `every` and 2m.
     pub timeout: Option<Span>,
-    /// From then on a change that does not show is a failure; at most a quarter of `timeout`. Default: 15s, or a quarter of `timeout` if that is less.
+    /// From then on a change that does not show is a failure; at most an eighth of `timeout`. Default: 15s, or an eighth of `timeout` if that is less.
     pub late_after: Option<Span>,
 }
 
@@ -153,7 +153,7 @@ pub struct Meeting {
     pub every: Option<Span>,
     /// Of a whole run. Default: the smaller of `every` and 2m.
     pub timeout: Option<Span>,
-    /// From then on what does not show at the other side is a failure; at most a quarter of `timeout`. Default: 15s, or a quarter of `timeout` if that is less.
+    /// From then on what does not show at the other side is a failure; at most an eighth of `timeout`. Default: 15s, or an eighth of `timeout` if that is less.
     pub late_after: Option<Span>,
 }
 
@@ -177,7 +177,7 @@ pub struct FreeBusy {
     pub every: Option<Span>,
     /// Of a whole run. Default: the smaller of `every` and 2m.
     pub timeout: Option<Span>,
-    /// From then on what does not show is a failure; at most a quarter of `timeout`. Default: 15s, or a quarter of `timeout` if that is less.
+    /// From then on what does not show is a failure; at most an eighth of `timeout`. Default: 15s, or an eighth of `timeout` if that is less.
     pub late_after: Option<Span>,
 }
 

@@ -6,8 +6,10 @@ mod rule;
 mod when;
 mod zone;
 
+pub use icalendar::parser::unfold;
+
 pub use build::{answered, build, busy_request, invitation, reply};
-pub use read::{Method, Object, read, read_busy};
+pub use read::{Method, Object, read, read_busy, uid};
 pub use zone::named as zone;
 
 /// Larger objects are not read.
@@ -17,7 +19,7 @@ const DEEPEST: usize = 8;
 
 /// Whether a text may tell of these words, without reading it.
 pub fn mentions(text: &str, words: &str) -> bool {
-    words.contains(['\\', ',', ';']) || icalendar::parser::unfold(text).contains(words)
+    words.contains(['\\', ',', ';']) || unfold(text).contains(words)
 }
 
 /// Content lines, unfolded (section 3.1), as the parser takes them: bounded in size and depth, without a byte order mark.
@@ -25,7 +27,7 @@ fn unfolded(text: &str) -> Result<String, String> {
     if text.len() > LARGEST {
         return Err(format!("an object of {} bytes", text.len()));
     }
-    let text = icalendar::parser::unfold(text.trim_start_matches('\u{feff}').trim());
+    let text = unfold(text.trim_start_matches('\u{feff}').trim());
     let begins =
         |line: &str, word: &str| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     let mut depth = 0_usize;

@@ -85,6 +85,14 @@ pub fn read(text: &str, within: &Range<SystemTime>, floating: &TimeZone) -> Resu
     })
 }
 
+/// The UID of an object; nothing where it cannot be read.
+pub fn uid(text: &str) -> Option<String> {
+    let text = unfolded(text).ok()?;
+    let calendar = calendar(&text).ok()?;
+    let event = calendar.components.iter().find(|of| is(of, "VEVENT"))?;
+    property(event, "UID").map(|of| of.val.as_str().trim().to_owned())
+}
+
 /// Reads when somebody is busy (VFREEBUSY, section 3.6.4).
 ///
 /// # Errors

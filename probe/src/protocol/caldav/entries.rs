@@ -12,6 +12,7 @@ use super::write::If;
 use crate::catalogue::Reason;
 use crate::clock;
 use crate::message::ical::{self, Object};
+use crate::message::recognise::tokens;
 use crate::outcome::{Fault, Fut, Recorder};
 use crate::protocol::calendar::{Answer, Calendar, Draft, Entry, EntryId, Notice, Written};
 
@@ -28,8 +29,12 @@ fn marked(
     if !ical::mentions(&of.text, marked) {
         return Ok(None);
     }
-    let object = ical::read(&of.text, within, zone)
-        .map_err(|error| Fault::new(Reason::ProtocolViolation, &format!("{}: {error}", of.path)))?;
+    let object = match ical::read(&of.text, within, zone) {
+        Ok(object) => object,
+        // Words that anybody may write, and no token of ours: a stranger's.
+        Err(_) if tokens(ical::unfold(&of.text).as_bytes()).next().is_none() => return Ok(None),
+        Err(error) => return Err(Fault::new(Reason::ProtocolViolation, &format!("{}: {error}", of.path))),
+    };
     Ok(Some(object).filter(|object| object.subject.contains(marked)))
 }
 

@@ -158,7 +158,7 @@ fn can_be(lane: &Lane, why: Why) -> bool {
         Why::Paused | Why::Resting => lane.kind != Kind::Endpoint,
         Why::Backlog => lane.kind == Kind::Roundtrip,
         Why::Limited => matches!(lane.kind, Kind::Roundtrip | Kind::Meeting),
-        Why::Unjudged => lane.role == Role::View || lane.kind == Kind::FreeBusy,
+        Why::Unjudged => lane.role == Role::View || matches!(lane.kind, Kind::Meeting | Kind::FreeBusy),
     }
 }
 

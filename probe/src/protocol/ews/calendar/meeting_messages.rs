@@ -1,6 +1,7 @@
 //! FindItem (MS-OXWSSRCH, section 3.1.4.2) of what the mail about meetings left: invitations, answers and cancellations in the
 //! inbox; and what answering threw away.
 
+use super::get_item::Kind;
 use super::{Ews, id_of, items};
 use crate::outcome::{Fault, Recorder};
 use crate::protocol::calendar::Notice;
@@ -36,8 +37,11 @@ impl Ews {
             for item in items(message).filter(|item| KINDS.contains(&item.tag_name().name())) {
                 let text = |name| soap::word(item, name).to_owned();
                 let (subject, uid) = (text("Subject"), text("UID"));
-                let id = id_of(item).filter(|_| subject.contains(marked));
-                found.extend(id.map(|id| Notice { id, uid, subject }));
+                let Some(id) = id_of(item).filter(|_| subject.contains(marked)) else { continue };
+                // Nobody is told that it is thrown away.
+                let kind = Kind { series: false, meeting: false, organizer: false };
+                self.calendar.kinds.insert(id.clone(), kind);
+                found.push(Notice { id, uid, subject });
             }
         }
         Ok(found)
