@@ -28,7 +28,9 @@ const ALL: &[&str] = &[
 ];
 
 fn success(metrics: &Metrics, check: &str, protocol: &str) -> Option<f64> {
-    metrics.value("mailprobe_check_success", &[("check", check), ("protocol", protocol)])
+    let lanes = [("check", check), ("protocol", protocol)];
+    let is_judged = metrics.has("mailprobe_check_success", &lanes);
+    is_judged.then(|| f64::from(u8::from(metrics.all("mailprobe_check_success", &lanes, 1.0))))
 }
 
 fn failing(metrics: &Metrics, check: &str, protocol: &str, reason: &str) -> bool {

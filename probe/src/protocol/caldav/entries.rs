@@ -11,6 +11,7 @@ use super::report::Resource;
 use super::write::If;
 use crate::catalogue::Reason;
 use crate::clock;
+use crate::message::build::SUBJECT;
 use crate::message::ical::{self, Object};
 use crate::message::recognise::tokens;
 use crate::outcome::{Fault, Fut, Recorder};
@@ -32,7 +33,9 @@ fn marked(
     let object = match ical::read(&of.text, within, zone) {
         Ok(object) => object,
         // Words that anybody may write, and no token of ours: a stranger's.
-        Err(_) if tokens(ical::unfold(&of.text).as_bytes()).next().is_none() => return Ok(None),
+        Err(_) if marked == SUBJECT && tokens(ical::unfold(&of.text).as_bytes()).next().is_none() => {
+            return Ok(None);
+        }
         Err(error) => return Err(Fault::new(Reason::ProtocolViolation, &format!("{}: {error}", of.path))),
     };
     Ok(Some(object).filter(|object| object.subject.contains(marked)))
