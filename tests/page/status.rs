@@ -2,43 +2,9 @@
 //!
 //! With `MAILPROBE_IMAGES=docs/images` the pictures are written there.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
-use mailprobe_tests::{Browser, mailprobe, secs};
-
-/// `mailprobe demo`, killed when it is dropped.
-struct Demo {
-    child: Child,
-    url: String,
-}
-
-impl Demo {
-    fn start(scenario: &str) -> Self {
-        let mut child = Command::new(mailprobe())
-            .args(["demo", "--listen", "127.0.0.1:0", "--scenario", scenario])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("mailprobe starts");
-        let out = BufReader::new(child.stdout.take().expect("its standard output"));
-        let url = out
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("status page").map(|url| url.trim().to_owned()))
-            .expect("it prints the address of the status page");
-        Self { child, url }
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
+use mailprobe_tests::{Browser, Demo, secs};
 
 /// What a person must be able to read, on a phone and on a desk.
 fn reads(name: &str, demo: &Demo, browser: &Browser, texts: &[&str]) {
