@@ -24,11 +24,14 @@ pub enum Area {
     Probe,
 }
 
-/// The dashboard that shows it.
+/// A dashboard; those of alerts have to be there under these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dashboard {
     Overview,
     Site,
+    RoundTrip,
+    Calendar,
+    Access,
     Promises,
     Probes,
 }
@@ -116,6 +119,9 @@ impl Dashboard {
         match self {
             Self::Overview => "mailprobe-overview",
             Self::Site => "mailprobe-site",
+            Self::RoundTrip => "mailprobe-roundtrip",
+            Self::Calendar => "mailprobe-calendar",
+            Self::Access => "mailprobe-access",
             Self::Promises => "mailprobe-promises",
             Self::Probes => "mailprobe-probes",
         }

@@ -1,12 +1,14 @@
-//! What stands between the probes' series and somebody who is woken: recording rules, alerts, their tests.
+//! What stands between the probes' series and people: recording rules, alerts, their tests, dashboards.
 //!
-//! One table of alerts, one of recording rules, one of numbers to tune; the files below `dashboards/` are made from them
+//! One table of alerts, one of recording rules, one of numbers to tune, a list of panels for each dashboard; the files below `dashboards/` are made from them
 //! and from the probe's catalogue. A test fails when one is stale.
 
 pub mod alert;
 pub mod alerts;
+pub mod boards;
 pub mod case;
 pub mod cases;
+pub mod grafana;
 pub mod knobs;
 mod readme;
 pub mod records;
@@ -38,6 +40,11 @@ pub fn files(values: &Values) -> Vec<(String, String)> {
     files.push(("README.md".to_owned(), readme::page(&table)));
     for alert in &table {
         files.push((format!("rules/tests/{}.yaml", alert.full()), case::file(alert, &cases::of(alert.name))));
+    }
+    files.push(("grafana/.lint".to_owned(), grafana::EXCLUDED.to_owned()));
+    for board in boards::all() {
+        let name = board.is.uid().trim_start_matches("mailprobe-");
+        files.push((format!("grafana/{name}.json"), values.fill(&words::fill(&board.file()))));
     }
     files
 }

@@ -2,7 +2,7 @@
 
 use crate::alert::{Alert, Area};
 use crate::knobs::KNOBS;
-use crate::words;
+use crate::{boards, grafana, words};
 
 pub fn page(table: &[Alert]) -> String {
     let mut out = "<!-- Made from the tables by `cargo run -p mailprobe-dashboards -- --write`; changes here are lost. -->\n\n"
@@ -21,7 +21,12 @@ pub fn page(table: &[Alert]) -> String {
     for knob in KNOBS {
         out += &format!("| `{}` | `{}` | {} |\n", knob.name, knob.default, knob.help);
     }
-    words::fill(&(out + TAIL))
+    out += BOARDS;
+    for board in boards::all() {
+        let name = board.is.uid().trim_start_matches("mailprobe-");
+        out += &format!("| `grafana/{name}.json` | {} | {} |\n", board.title, board.description);
+    }
+    words::fill(&(out + TAIL).replace("@schema@", &grafana::SCHEMA.to_string()))
 }
 
 fn row(alert: &Alert) -> String {
@@ -42,9 +47,10 @@ fn row(alert: &Alert) -> String {
     )
 }
 
-const HEAD: &str = r#"# Rules and alerts
+const HEAD: &str = r#"# Rules, alerts and dashboards
 
-Recording rules, alerts and an example for Alertmanager, for Prometheus 2.42 or newer and Alertmanager 0.25 or newer.
+Recording rules, alerts and an example for Alertmanager, for Prometheus 2.42 or newer and Alertmanager 0.25 or newer; dashboards in
+Grafana's classic format (schemaVersion @schema@).
 
 | file | what |
 | --- | --- |
@@ -52,6 +58,7 @@ Recording rules, alerts and an example for Alertmanager, for Prometheus 2.42 or 
 | `rules/mailprobe-alerts.yaml` | the alerts |
 | `rules/mailprobe-sites.example.yaml` | which sites there should be: an example to copy |
 | `rules/tests/` | a file of promtool's unit tests for each alert; `texts.txt`: what each alert says |
+| `grafana/` | the dashboards, a file each; `.lint`: what grafana/dashboard-linter is not asked for, and why |
 | `alertmanager.yml` | routes, groups and inhibition: an example to copy |
 
 ## Load them
@@ -100,8 +107,8 @@ Classic Outlook's protocols are `@classic@`; what they are compared with is `@co
 Each name begins with `Mailprobe`. An alert is silenced by those named beside it where the labels that both have are equal.
 "#;
 
-const TAIL: &str = r#"
-They stand in the rule files. Another value goes into all of them at once:
+const BOARDS: &str = r#"
+They stand in the rule files and the dashboards. Another value goes into all of them at once:
 
 ```sh
 cargo run -p mailprobe-dashboards -- --write --out /etc/mailprobe-rules --set outage_share=0.3 --set runbook_base=https://wiki.example/mail
@@ -109,9 +116,27 @@ cargo run -p mailprobe-dashboards -- --write --out /etc/mailprobe-rules --set ou
 
 A promise burns at 1 when as much is late as `1 - slo` allows; windows and factors of the burn rates are those of the SRE workbook.
 
+## Dashboards
+
+They need the recording rules above. Import the files, or let a sidecar or a provisioned folder load them; what they read is chosen at
+the top (Data source). Their uids stay, so that the alerts' links hold: `dashboard_base` is the address of Grafana with `/d`.
+
+| file | dashboard | what it answers |
+| --- | --- | --- |
+"#;
+
+const TAIL: &str = r#"
+Each panel's description says what it answers. A click on a square, a line or a row leads to the dashboard with the next question.
+Marks in time are alerts, incidents of the vendor, and other builds of servers and probes.
+Red is what the alerts call failing; blue is held against no mail service (a policy, or the probe itself).
+Grey is *no data* or *not judged*: neither well nor failed. A row that has sent nothing for a day goes.
+
+They are checked against the rules of grafana/dashboard-linter and the catalogue (`tests/boards`). No Grafana has shown them in these
+tests.
+
 ## For a chart
 
-The texts of the alerts have braces of their own, so a chart takes the files as they are (`.Files.Get`) and puts its values in by
+The texts of the alerts and the dashboards have braces of their own, so a chart takes the files as they are (`.Files.Get`) and puts its values in by
 `replace`: written with `--set outage_share=__outage_share__` and so on for each knob that it offers, they hold a word to be
 replaced. Runbooks, dashboards and the label of the region are knobs too. The list of expected sites is a loop over a value that
 makes what `rules/mailprobe-sites.example.yaml` shows.

@@ -50,6 +50,14 @@ pub fn daily() -> String {
     any(&[Kind::Roundtrip, Kind::Login, Kind::Endpoint, Kind::Calendar, Kind::Meeting].map(Kind::name))
 }
 
+/// Kinds whose dashboard is that of calendars: all but mail and what is below it.
+pub fn diary() -> String {
+    let mail = [Kind::Roundtrip, Kind::Login, Kind::Endpoint];
+    let names: Vec<_> =
+        Kind::rows().iter().filter(|row| !mail.contains(&row.id)).map(|row| row.name).collect();
+    any(&names)
+}
+
 /// What somebody decided, beside limits on sending.
 pub fn decided() -> String {
     let of = |row: &&mailprobe::catalogue::reason::ReasonRow| {
@@ -78,6 +86,7 @@ pub fn fill(text: &str) -> String {
         ("@web@", web),
         ("@daily@", daily),
         ("@decided@", decided),
+        ("@diary@", diary),
     ];
     words.iter().fold(text.to_owned(), |text, (name, word)| text.replace(name, &word()))
 }

@@ -31,12 +31,14 @@ fn nothing_below_dashboards_is_stale() {
         let found = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
         assert!(found == *text, "{name} is stale: cargo run -p mailprobe-dashboards -- --write");
     }
-    for found in std::fs::read_dir(folder.join("rules/tests")).expect("the tests' folder") {
-        let name = format!("rules/tests/{}", found.expect("an entry").file_name().to_string_lossy());
-        assert!(
-            name.ends_with("texts.txt") || all.iter().any(|(of, _)| *of == name),
-            "{name} is made from no table: remove it"
-        );
+    for made in ["rules/tests", "grafana"] {
+        for found in std::fs::read_dir(folder.join(made)).expect("a folder of what is made") {
+            let name = format!("{made}/{}", found.expect("an entry").file_name().to_string_lossy());
+            assert!(
+                name.ends_with("texts.txt") || all.iter().any(|(of, _)| *of == name),
+                "{name} is made from no table: remove it"
+            );
+        }
     }
 }
 

@@ -1,0 +1,5 @@
+//! The dashboards: the linter's rules, what their queries may name, and every query on a running Prometheus.
+
+mod json;
+mod lint;
+mod names;
