@@ -131,8 +131,8 @@ Marks in time are alerts, incidents of the vendor, and other builds of servers a
 Red is what the alerts call failing; blue is held against no mail service (a policy, or the probe itself).
 Grey is *no data* or *not judged*: neither well nor failed. A row that has sent nothing for a day goes.
 
-They are checked against the rules of grafana/dashboard-linter and the catalogue (`tests/boards`). No Grafana has shown them in these
-tests.
+They are checked against the rules of grafana/dashboard-linter and the catalogue, and each query runs on a Prometheus with sites that are
+well, broken and gone (`tests/boards`). No Grafana has shown them in these tests.
 
 ## For a chart
 

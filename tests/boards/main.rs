@@ -2,4 +2,6 @@
 
 mod json;
 mod lint;
+mod live;
 mod names;
+mod stage;
