@@ -240,13 +240,13 @@ impl Board {
 
     fn variables(&self) -> Vec<Value> {
         let mut out = vec![json!({
-            "current": {}, "hide": 0, "includeAll": false, "label": "Data source", "multi": false, "name": "datasource",
+            "current": { "text": "default", "value": "default" }, "hide": 0, "includeAll": false, "label": "Data source", "multi": false, "name": "datasource",
             "options": [], "query": "prometheus", "refresh": 1, "regex": "", "type": "datasource",
         })];
         out.extend(self.variables.iter().map(|variable| {
             json!({
                 "allValue": variable.all, "current": { "selected": true, "text": ["All"], "value": ["$__all"] },
-                "datasource": source(), "definition": variable.query, "hide": 0, "includeAll": true, "label": variable.label,
+                "datasource": source(), "hide": 0, "includeAll": true, "label": variable.label,
                 "multi": true, "name": variable.name, "options": [], "query": variable.query, "refresh": 2, "regex": "",
                 "sort": 1, "type": "query",
             })

@@ -5,3 +5,4 @@ mod lint;
 mod live;
 mod names;
 mod stage;
+mod types;
