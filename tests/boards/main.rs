@@ -5,4 +5,5 @@ mod lint;
 mod live;
 mod names;
 mod stage;
+mod states;
 mod types;
