@@ -11,11 +11,14 @@ pub const SCHEMA: u32 = 41;
 /// What dashboard-linter is not asked for, and why.
 pub const EXCLUDED: &str = "\
 exclusions:
-  template-job-rule: &identity
-    reason: A site is one probe, whatever pod or job scrapes it; recording rules drop what Prometheus adds.
-  template-instance-rule: *identity
-  target-job-rule: *identity
-  target-instance-rule: *identity
+  template-job-rule:
+    reason: A site is one probe, whatever job scrapes it; recording rules drop what Prometheus adds.
+  template-instance-rule:
+    reason: A site is one probe, whatever pod it runs in; recording rules drop what Prometheus adds.
+  target-job-rule:
+    reason: As template-job-rule.
+  target-instance-rule:
+    reason: As template-instance-rule.
 ";
 /// The panels' width in Grafana's units.
 const WIDTH: u32 = 24;
@@ -59,6 +62,8 @@ pub enum Colour {
     Bad,
     /// Not held against the mail service.
     Excused,
+    /// The probe lives and did not judge it.
+    Unjudged,
     /// Nothing is known.
     Unknown,
     /// A number that is neither good nor bad.
@@ -196,6 +201,7 @@ impl Colour {
             Self::Warn => "#f08c2e",
             Self::Bad => "#c4162a",
             Self::Excused => "#5794f2",
+            Self::Unjudged => "#c3c3c3",
             Self::Unknown => "#8e8e8e",
             Self::Plain => "#6e9fd6",
         }

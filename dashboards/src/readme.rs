@@ -132,7 +132,12 @@ Red is what the alerts call failing; blue is held against no mail service (a pol
 Grey is *no data* or *not judged*: neither well nor failed. A row that has sent nothing for a day goes.
 
 They are checked against the rules of grafana/dashboard-linter and the catalogue, and each query runs on a Prometheus with sites that are
-well, broken and gone (`tests/boards`). No Grafana has shown them in these tests.
+well, broken and gone (`tests/boards`). No Grafana has shown them in these tests: the pictures are drawn by a small program of our own from
+what the queries answered, an approximation.
+
+![Fleet: a site that is well, one whose mail service says nothing over SMTP and EWS, one whose probe is gone](../docs/images/dashboard-overview.png)
+
+![Mail round trip, in the same minutes](../docs/images/dashboard-roundtrip.png)
 
 ## For a chart
 

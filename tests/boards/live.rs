@@ -1,15 +1,20 @@
 //! Every query of every panel on a Prometheus with three sites: while all is well, and when one of them is broken and one gone.
+//!
+//! With `MAILPROBE_IMAGES=docs/images` the pictures are written there, which takes minutes.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use mailprobe_tests::{secs, wait_until};
+use mailprobe_tests::{Browser, secs, wait_until};
 
 use crate::json::{File, Query, all};
+use crate::picture::page;
 use crate::stage::{Series, Stage};
 
 /// Panels that are rightly empty while all is well, and why.
 const EMPTY_WHEN_WELL: &[(&str, &str)] = &[
     ("Failing now, and why", "nothing fails"),
+    ("What fails now, why, and at how many sites", "nothing fails"),
     ("Lanes that fail, by cause", "nothing fails"),
     ("Lanes that fail, by reason", "nothing fails"),
     ("annotation Alerts", "nothing fires"),
@@ -137,6 +142,7 @@ fn every_query_answers_while_all_is_well_and_when_it_is_not() {
     all_answered(&stage, "all is well", &[EMPTY_WHEN_WELL, EMPTY_ALWAYS]);
     all_empty(&stage, "all is well", &[EMPTY_WHEN_WELL, EMPTY_ALWAYS]);
 
+    enough_to_draw(&stage, 90);
     stage.play("lisbon", "classic-outlook-outage");
     stage.kill("porto");
     let squares = [
@@ -153,4 +159,44 @@ fn every_query_answers_while_all_is_well_and_when_it_is_not() {
     }
     all_answered(&stage, "an outage", &[EMPTY_ALWAYS]);
     all_empty(&stage, "an outage", &[EMPTY_ALWAYS]);
+    enough_to_draw(&stage, 240);
+    draw(&stage);
+}
+
+/// Where pictures are to be written, with `MAILPROBE_IMAGES=docs/images`.
+fn images() -> Option<PathBuf> {
+    std::env::var_os("MAILPROBE_IMAGES").map(PathBuf::from)
+}
+
+/// A picture to be kept has minutes in it.
+fn enough_to_draw(stage: &Stage, seconds: u64) {
+    if images().is_some() {
+        wait_until("there is enough to draw", secs(300), || stage.age() > secs(seconds));
+    }
+}
+
+/// The pictures of the fleet and of the round trips, as a person sees them.
+fn draw(stage: &Stage) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let browser = Browser::start(1480, 900);
+    for (name, texts) in [
+        ("overview.json", ["porto · sandbox · ews", "server_timeout", "FAILS", "none is told"]),
+        (
+            "roundtrip.json",
+            ["lisbon · roundtrip-alice-bob-smtp", "95 of 100 seen within", "sandbox · imap", "no data"],
+        ),
+    ] {
+        let file = all().into_iter().find(|file| file.name == name).expect("a dashboard");
+        let html = folder.path().join("page.html");
+        std::fs::write(&html, page(stage, &file, stage.age().as_secs_f64())).expect("the page is written");
+        browser.open(&format!("file://{}", html.display()));
+        for text in texts {
+            browser.wait_for_text(text, secs(10));
+        }
+        assert!(browser.overflow() <= 0, "{name} is wider than the window");
+        if let Some(images) = images() {
+            let picture = images.join(format!("dashboard-{}.png", name.trim_end_matches(".json")));
+            std::fs::write(picture, browser.png()).expect("the picture is written");
+        }
+    }
 }

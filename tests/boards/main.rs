@@ -4,6 +4,8 @@ mod json;
 mod lint;
 mod live;
 mod names;
+mod picture;
 mod stage;
 mod states;
 mod types;
+mod value;

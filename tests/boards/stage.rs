@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use mailprobe_dashboards::{files, knobs::Values};
 use mailprobe_tests::{Demo, free_port, get, request, secs, wait_until};
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// The demos' sites.
 pub(crate) const SITES: [&str; 3] = ["faro", "lisbon", "porto"];
@@ -19,6 +21,7 @@ pub(crate) struct Stage {
     demos: Vec<Option<Demo>>,
     prometheus: Child,
     address: SocketAddr,
+    started: Instant,
     _folder: tempfile::TempDir,
 }
 
@@ -68,11 +71,16 @@ impl Stage {
             .stderr(Stdio::null())
             .spawn()
             .expect("Debian's prometheus is installed");
-        let this = Self { demos, prometheus, address, _folder: folder };
+        let this = Self { demos, prometheus, address, started: Instant::now(), _folder: folder };
         wait_until("Prometheus is ready", secs(30), || {
             get(address, "/-/ready").is_ok_and(|answer| answer.status == 200)
         });
         this
+    }
+
+    /// Since when it measures.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed()
     }
 
     fn demo(&self, site: &str) -> &Demo {

@@ -1,6 +1,6 @@
 //! All sites at a glance: is it bad, where, and is it us, them or the vendor?
 
-use super::parts::{annotations, chosen, failing, states, variables};
+use super::parts::{annotations, chosen, states, variables};
 use crate::alert::Dashboard;
 use crate::grafana::{Board, Colour, Panel, View, panel};
 
@@ -31,7 +31,7 @@ fn now(of: &str) -> Vec<Panel> {
         panel(View::Stat, "Sites that fail", "At how many sites does something fail that people use? A site that is cut off is not counted here, but under the alerts.")
             .ask(format!("sum({bad})"), "")
             .from("1", Colour::Bad),
-        panel(View::Stat, "Share of the judged sites that fail", "Is it the site or all of it? From the share that makes a ServiceDegraded and a ServiceOutage on.")
+        panel(View::Stat, "Share that fails", "What share of the judged sites fails? From the share that makes a ServiceDegraded and a ServiceOutage on.")
             .ask(format!("avg({bad})"), "")
             .unit("percentunit")
             .from("[[degraded_share]]", Colour::Warn)
@@ -39,7 +39,7 @@ fn now(of: &str) -> Vec<Panel> {
         panel(View::Stat, "Sites judged", "How many sites said whether something is well or fails? Compare with those expected.")
             .ask(format!("count({bad})"), "")
             .base(Colour::Plain),
-        panel(View::Stat, "Expected sites that send no data", "Of how many sites is nothing known? Grey, since it is neither well nor failed.")
+        panel(View::Stat, "Sites without data", "Of how many expected sites is nothing known? Grey, since it is neither well nor failed.")
             .ask(format!("count({expected}) - (count(site:mailprobe_up:group and {expected}) or count({expected}) * 0)"), "")
             .from("1", Colour::Unknown),
         panel(View::Stat, "Pages", "How many critical alerts fire? 0 is said only where the rules are loaded: the Watchdog fires.")
@@ -78,8 +78,24 @@ fn places(of: &str) -> Vec<Panel> {
             .ask(format!("count by (cause) (lane:mailprobe_failing:max{{{of}}})"), "{{cause}}")
             .nothing("nothing fails")
             .link("Sign-in and TLS", Dashboard::Access, &[]),
-        failing(of),
+        reasons(of),
     ]
+}
+
+/// One row for a reason, not for a lane: an outage of 300 sites is to be read at once.
+fn reasons(of: &str) -> Panel {
+    let by = "mail_service, protocol, kind, step, reason, cause, outlook_code";
+    panel(
+        View::Table,
+        "What fails now, why, and at how many sites",
+        "What is the same everywhere? The reason's page in docs/reasons.md says what to do; the code is what a person at Outlook sees. Empty: nothing fails.",
+    )
+    .ask(format!("sort_desc(count by ({by}) (group by (site, {by}) (lane:mailprobe_failing:max{{{of}}})))"), "")
+    .columns(&["mail_service", "protocol", "kind", "step", "reason", "cause", "outlook_code"], Some("sites"))
+    .base(Colour::Bad)
+    .nothing("nothing fails")
+    .size(24, 8)
+    .link("Its round trips", Dashboard::RoundTrip, &["mail_service", "protocol"])
 }
 
 fn builds() -> Vec<Panel> {
@@ -88,17 +104,17 @@ fn builds() -> Vec<Panel> {
             .ask("sum by (mail_service, workload, state) (service:mailprobe_vendor_state:group)", "")
             .columns(&["mail_service", "workload", "state"], None)
             .nothing("none is told")
-            .size(8, 8),
+            .size(8, 6),
         panel(View::Table, "Builds of the servers", "What do the servers call themselves, and at how many sites is it seen? Two builds of one protocol: a change is under way, or the servers differ.")
             .ask("count by (mail_service, protocol, version) (group by (site, mail_service, protocol, version) (mailprobe_backend_info{mail_service=~\"$mail_service\",protocol=~\"$protocol\"}))", "")
             .columns(&["mail_service", "protocol", "version"], Some("sites"))
             .base(Colour::Plain)
-            .size(8, 8),
+            .size(8, 6),
         panel(View::Table, "Versions of the probes", "Which version runs at how many sites? ProbeVersionsDiffer tells when two have run for long.")
             .ask("count by (version) (site:mailprobe_version:group{site=~\"$site\"})", "")
             .columns(&["version"], Some("sites"))
             .base(Colour::Plain)
-            .size(8, 8)
+            .size(8, 6)
             .link("The probes", Dashboard::Probes, &[]),
     ]
 }

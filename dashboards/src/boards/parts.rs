@@ -9,7 +9,7 @@ pub(super) const STATES: &[Name] = &[
     Name { value: 2, text: "policy or probe", colour: Colour::Excused },
     Name { value: 1, text: "failed last", colour: Colour::Soft },
     Name { value: 0, text: "well", colour: Colour::Good },
-    Name { value: -1, text: "not judged", colour: Colour::Unknown },
+    Name { value: -1, text: "not judged", colour: Colour::Unjudged },
     Name { value: -2, text: "no data", colour: Colour::Unknown },
 ];
 
@@ -80,7 +80,7 @@ pub(super) fn failing(of: &str) -> Panel {
         None,
     )
     .nothing("nothing fails")
-    .size(24, 9)
+    .size(24, 8)
     .link("This site", Dashboard::Site, &["site", "mail_service", "protocol"])
 }
 

@@ -87,8 +87,8 @@ fn who(of: &str) -> Vec<Panel> {
             .ask(format!("promise:mailprobe_bad_sites:count5m{{{of}}}"), LEGEND)
             .nothing("none"),
         panel(View::Bars, "Bad runs of the last hour, by site", "Which sites used up most?")
-            .ask(format!("topk(15, sum by (site) (avg_over_time(site_promise:mailprobe_bad:rate5m{{{of}}}[1h]) * 3600))"), "{{site}}")
-            .from("0.5", Colour::Warn)
+            .ask(format!("topk(15, round(sum by (site) (avg_over_time(site_promise:mailprobe_bad:rate5m{{{of}}}[1h]) * 3600)))"), "{{site}}")
+            .from("1", Colour::Warn)
             .base(Colour::Good)
             .link("This site", Dashboard::Site, &["site"]),
         panel(View::Series, "Runs that are judged, an hour", "Is enough judged to say anything? Few runs make a pace jump.")

@@ -16,25 +16,26 @@ pub(super) fn board() -> Board {
         variables: variables(PICK),
         rows: vec![
             ("In the time shown", sums(&of)),
+            ("Sending and the views", lanes(&of)),
             ("How long until it is seen", delays(&of)),
             ("Late, lost, doubled", events(&of)),
-            ("Sending and the views", lanes(&of)),
         ],
         annotations: annotations(true),
     }
 }
 
 fn sums(of: &str) -> Vec<Panel> {
-    let sum = |what: &str| format!("sum(increase(mailprobe_messages_{what}_total{{{of}}}[$__range]))");
+    // What is counted over a time is extrapolated to its ends.
+    let sum = |what: &str| format!("round(sum(increase(mailprobe_messages_{what}_total{{{of}}}[$__range])))");
     let number = |title, answers: &str, what: &str, colour| {
-        panel(View::Stat, title, answers).ask(sum(what), "").from("0.5", colour).size(3, 4)
+        panel(View::Stat, title, answers).ask(sum(what), "").from("1", colour).size(3, 4)
     };
     vec![
         panel(View::Stat, "95 of 100 seen within", "How soon are 95 of 100 messages visible, in whatever view?")
             .ask(format!("histogram_quantile(0.95, sum by (le) (increase(mailprobe_roundtrip_seconds_bucket{{{of}}}[$__range])))"), "")
             .unit("s")
             .base(Colour::Plain),
-        panel(View::Stat, "Awaited", "How many messages were to be seen, each counted once for each view?")
+        panel(View::Stat, "Awaited", "How many messages were to be seen, each counted once for each view? One that could not be sent is in none of these numbers: see Sending.")
             .ask(sum("expected"), "")
             .base(Colour::Plain)
             .size(3, 4),
@@ -142,7 +143,7 @@ fn lanes(of: &str) -> Vec<Panel> {
             "Can mail be sent, by which protocol?",
             "site, check, mail_service, mailbox, protocol",
             &format!("{trips},role=\"send\""),
-            "{{site}} · {{check}} · {{mailbox}} · {{protocol}}",
+            "{{site}} · {{check}} · {{protocol}}",
         )
         .size(12, 10)
         .link("This site", Dashboard::Site, &["site", "mail_service", "protocol"]),
@@ -151,7 +152,7 @@ fn lanes(of: &str) -> Vec<Panel> {
             "Is mail seen, in which view?",
             "site, check, mail_service, mailbox, protocol",
             &format!("{trips},role=\"view\""),
-            "{{site}} · {{check}} · {{mailbox}} · {{protocol}}",
+            "{{site}} · {{check}} · {{protocol}}",
         )
         .size(12, 10)
         .link("This site", Dashboard::Site, &["site", "mail_service", "protocol"]),
