@@ -131,3 +131,50 @@ pub fn encode_auxiliary(blocks: &[AuxBlock], flags: u16) -> Result<Vec<u8>> {
     blocks.iter().try_for_each(|block| block.write(&mut w))?;
     encode(&[w.into_bytes()], flags)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ErrorKind;
+
+    /// A header, the bytes after it, and the payloads in both.
+    type Case<'a> = (&'a [u8], &'a [u8], &'a [&'a [u8]]);
+
+    /// As servers do that heed no flag of the request, and as those that chain.
+    #[test]
+    fn payloads_are_read_whatever_was_done_to_them() {
+        let text = b"abc".repeat(100);
+        let packed = [0xFF, 0xFF, 0xFF, 0x1F, 0x61, 0x62, 0x63, 0x17, 0x00, 0x0F, 0xFF, 0x26, 0x01];
+        let magic: Vec<u8> = packed.iter().map(|byte| byte ^ 0xA5).collect();
+        let cases: [Case<'_>; 5] = [
+            (&[0, 0, 4, 0, 2, 0, 2, 0], b"ab", &[b"ab"]),
+            (&[0, 0, 6, 0, 2, 0, 2, 0], &[b'a' ^ 0xA5, b'b' ^ 0xA5], &[b"ab"]),
+            (&[0, 0, 5, 0, 13, 0, 0x2C, 1], &packed, &[&text]),
+            (&[0, 0, 7, 0, 13, 0, 0x2C, 1], &magic, &[&text]),
+            (&[0, 0, 0, 0, 1, 0, 1, 0], &[b'a', 0, 0, 4, 0, 1, 0, 1, 0, b'b'], &[b"a", b"b"]),
+        ];
+        for (header, bytes, payloads) in cases {
+            assert_eq!(decode(&[header, bytes].concat()).unwrap(), payloads);
+        }
+    }
+
+    #[test]
+    fn what_is_no_extended_buffer_is_refused() {
+        let invalid = ErrorKind::Invalid;
+        let header = || invalid("RPC_HEADER_EXT");
+        let cases: [(&[u8], ErrorKind); 8] = [
+            (&[1, 0, 4, 0, 0, 0, 0, 0], header()),
+            (&[0, 0, 4, 0, 0, 0, 1, 0], header()),
+            (&[0, 0, 0, 0, 0, 0, 0, 0], invalid("end without the flag Last")),
+            (&[0, 0, 4, 0, 9, 0, 9, 0, 1], ErrorKind::Short { needed: 9, left: 1 }),
+            (&[0, 0, 4, 0, 0, 0, 0, 0, 7], ErrorKind::Left(1)),
+            (&[0, 0, 5, 0, 0, 0, 1, 0], ErrorKind::Short { needed: 4, left: 0 }),
+            // A match of what was not there yet, and one beyond what was promised.
+            (&[0, 0, 5, 0, 6, 0, 9, 0, 0, 0, 0, 0x80, 0, 0], invalid("match")),
+            (&[0, 0, 5, 0, 7, 0, 2, 0, 0, 0, 0, 0x40, b'a', 0, 0], invalid("match")),
+        ];
+        for (bytes, kind) in cases {
+            assert_eq!(decode(bytes).unwrap_err().kind, kind, "{bytes:?}");
+        }
+    }
+}

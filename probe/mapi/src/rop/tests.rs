@@ -37,13 +37,14 @@ fn a_failed_rop_is_read_with_and_without_its_fields() {
         (0x07, ErrorCode::NOT_FOUND, &[], None),
         (0xFE, ErrorCode::UNKNOWN_USER, &[], None),
     ];
-    let next = [0x32, 1, 0, 0, 0, 0];
-    let submitted = failed(0x32, ErrorCode::SUCCESS, Some(Body::SubmitMessage(Nothing {})));
+    // RopOpenFolder has the least number of all that are answered.
+    let next = [0x02, 1, 0xB9, 4, 0, 0];
+    let not_opened = failed(0x02, ErrorCode::NULL_OBJECT, None);
     for (rop_id, code, fields, body) in cases {
         let answer = [&[rop_id, 1], code.0.to_le_bytes().as_slice(), fields].concat();
         let expected = failed(rop_id, code, body);
         assert_eq!(read(&answer).unwrap(), std::slice::from_ref(&expected));
-        assert_eq!(read(&[answer.as_slice(), &next].concat()).unwrap(), [expected, submitted.clone()]);
+        assert_eq!(read(&[answer.as_slice(), &next].concat()).unwrap(), [expected, not_opened.clone()]);
     }
 }
 

@@ -2,6 +2,8 @@
 mod element;
 mod idset;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use element::{Element, Marker, Property, decode, encode};
 pub use idset::{GlobSet, IdSet, MAX_COUNTER, ReplicaIdSet};
