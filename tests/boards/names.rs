@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use mailprobe::catalogue::metric;
+use mailprobe::catalogue::{Cause, Kind, Reason, Role, metric, step};
 use mailprobe_dashboards::{records, rules, words};
 
 use crate::json::{File, all, text};
@@ -98,4 +98,32 @@ fn every_metric_and_label_is_one_that_there_is() {
         }
     }
     assert!(found > 300, "{found}");
+}
+
+#[test]
+fn reasons_causes_kinds_and_steps_are_those_of_the_catalogue() {
+    let kinds: Vec<_> = Kind::rows().iter().map(|row| row.name).collect();
+    let causes: Vec<_> = Cause::ALL.iter().map(|cause| cause.name()).collect();
+    let steps: Vec<_> = step::STEPS.iter().map(|row| row.name).collect();
+    let mut found = 0;
+    for (place, expr) in filled() {
+        for label in ["reason", "cause", "kind", "step", "role"] {
+            for operator in ["=\"", "=~\"", "!=\"", "!~\""] {
+                for rest in expr.split(&format!("{label}{operator}")).skip(1) {
+                    for value in rest.split('"').next().unwrap_or_default().split('|') {
+                        let known = match label {
+                            "reason" => Reason::by_name(value).is_some(),
+                            "cause" => causes.contains(&value),
+                            "kind" => kinds.contains(&value),
+                            "step" => steps.contains(&value),
+                            _ => Role::ALL.iter().any(|role| role.name() == value),
+                        };
+                        assert!(known, "{place}: {label} {value} is not in the catalogue");
+                        found += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(found > 30, "{found}");
 }

@@ -33,7 +33,7 @@ fn lanes(kinds: &str) -> Vec<Panel> {
         panel(View::Stat, "Damaged now", "Does an entry just now show lost, moved to another time, or doubled? Once is enough for CalendarDamaged. 0: none of what is judged.")
             .ask(
                 format!(
-                    "count(lane:mailprobe_failing:max{{{kinds},reason=~\"calendar_lost|calendar_shifted\"}}) or count(lane:mailprobe_failed_runs:max{{{kinds}}}) * 0"
+                    "count(lane:mailprobe_failing:max{{{kinds},reason=~\"calendar_lost|calendar_shifted|calendar_duplicated\"}}) or count(lane:mailprobe_failed_runs:max{{{kinds}}}) * 0"
                 ),
                 "",
             )
@@ -68,7 +68,7 @@ fn delays(of: &str) -> Vec<Panel> {
 
 fn wrong(kinds: &str) -> Vec<Panel> {
     vec![
-        panel(View::Stacked, "Lanes that fail, by reason", "What is wrong? calendar_stale: a change is not seen in time. calendar_lost, calendar_shifted: entries are damaged. A gap: nothing failed.")
+        panel(View::Stacked, "Lanes that fail, by reason", "What is wrong? calendar_stale: a change is not seen in time. calendar_lost, calendar_shifted, calendar_duplicated: entries are damaged. A gap: nothing failed.")
             .ask(format!("count by (kind, reason) (lane:mailprobe_failing:max{{{kinds}}})"), "{{kind}} · {{reason}}")
             .nothing("nothing fails"),
         panel(View::Series, "Failed runs, by kind", "How many runs failed, also where those between are good?")
