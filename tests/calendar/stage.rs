@@ -80,7 +80,7 @@ fn unreadable(signed: &str) -> String {
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:{}\r\nDTSTAMP:20260101T000000Z\r\n\
          DTSTART:20261123T100000Z\r\nDTEND:20261123T110000Z\r\nRRULE:FREQ=WEEKLY;COUNT=9\r\nRDATE:20261124T100000Z\r\n\
          SUMMARY:[mailprobe] is what?\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
-        &signed[..20]
+        signed.get(..20).unwrap_or_default()
     )
 }
 
