@@ -139,31 +139,6 @@ const LANES: &[(&str, &str)] = &[
         "lane:mailprobe_bad:bool",
         "(\n  group by (@lane@) (lane:mailprobe_down:max)\n  or lane:mailprobe_flaky:group\n  or lane:mailprobe_failed_runs:max * 0\n)\nunless lane:mailprobe_excused:group\nunless on (site) site:mailprobe_cut_off:group",
     ),
-    // Sites and mailboxes, for each sort of work in each mail service.
-    (
-        "site_work:mailprobe_bad:max",
-        "max by (site, mail_service, kind, role) (lane:mailprobe_bad:bool{kind=~\"@daily@\"})",
-    ),
-    (
-        "mailbox_work:mailprobe_bad:max",
-        "max by (site, mail_service, mailbox, kind, role) (lane:mailprobe_bad:bool{kind=~\"@daily@\",mailbox!=\"\"})",
-    ),
-    (
-        "work:mailprobe_sites_hit:count",
-        "count by (mail_service, kind, role) (site_work:mailprobe_bad:max == 1)",
-    ),
-    (
-        "work:mailprobe_sites_judged:count",
-        "count by (mail_service, kind, role) (site_work:mailprobe_bad:max)",
-    ),
-    (
-        "work:mailprobe_mailboxes_hit:count",
-        "count by (mail_service, kind, role) (mailbox_work:mailprobe_bad:max == 1)",
-    ),
-    (
-        "work:mailprobe_mailboxes_judged:count",
-        "count by (mail_service, kind, role) (mailbox_work:mailprobe_bad:max)",
-    ),
     // Classic Outlook's protocols, and what shows that the mailboxes behind them are well.
     (
         "lane:mailprobe_classic:bool",
@@ -185,6 +160,55 @@ const LANES: &[(&str, &str)] = &[
     (
         "site_service:mailprobe_web_bad:group",
         "group by (site, mail_service) (lane:mailprobe_bad:bool{kind=~\"@daily@\",protocol=~\"@web@\"} == 1)",
+    ),
+    (
+        "service:mailprobe_classic_outage:count",
+        "count by (mail_service) (\n  site_service:mailprobe_classic_bad:max == 1\n  unless on (site, mail_service) site_service:mailprobe_control_bad:group\n)\n>= on (mail_service) clamp_min(\n  [[degraded_share]] * count by (mail_service) (site_service:mailprobe_classic_bad:max),\n  scalar(fleet:mailprobe_several_sites:count)\n)",
+    ),
+    // Signing in, by whatever protocol.
+    (
+        "lane:mailprobe_not_signed_in:group",
+        "group by (@lane@) (\n  lane:mailprobe_bad:bool == 1\n  and on (@lane@) max_over_time(lane:mailprobe_failing:max{cause=\"authentication\"}[10m])\n)",
+    ),
+    (
+        "service:mailprobe_sign_in_outage:count",
+        "(\n  count by (mail_service) (group by (site, mail_service, mailbox) (lane:mailprobe_not_signed_in:group{mailbox!=\"\"}))\n  >= on (mail_service) clamp_min(\n    [[degraded_share]] * count by (mail_service) (group by (site, mail_service, mailbox) (lane:mailprobe_bad:bool{mailbox!=\"\"})),\n    [[degraded_count]]\n  )\n)\nand on (mail_service) count by (mail_service) (group by (site, mail_service) (lane:mailprobe_not_signed_in:group))\n  >= scalar(fleet:mailprobe_several_sites:count)",
+    ),
+    // What is left for the alerts on sorts of work: an outage that has a name of its own is not told twice.
+    (
+        "lane:mailprobe_work:bool",
+        "lane:mailprobe_bad:bool{kind=~\"@daily@\"}\n  unless (lane:mailprobe_bad:bool{protocol=~\"@classic@\"} and on (mail_service) service:mailprobe_classic_outage:count)\n  unless (lane:mailprobe_not_signed_in:group and on (mail_service) service:mailprobe_sign_in_outage:count)",
+    ),
+    // Sites and mailboxes, for each sort of work in each mail service.
+    ("site_work:mailprobe_bad:max", "max by (site, mail_service, kind, role) (lane:mailprobe_work:bool)"),
+    (
+        "mailbox_work:mailprobe_bad:max",
+        "max by (site, mail_service, mailbox, kind, role) (lane:mailprobe_work:bool)",
+    ),
+    // The share of a site's mailboxes; an endpoint, which has none, counts as one.
+    (
+        "site_work:mailprobe_bad:avg",
+        "avg by (site, mail_service, kind, role) (mailbox_work:mailprobe_bad:max)",
+    ),
+    (
+        "work:mailprobe_sites_hit:count",
+        "count by (mail_service, kind, role) (site_work:mailprobe_bad:max == 1)",
+    ),
+    (
+        "work:mailprobe_sites_down:count",
+        "count by (mail_service, kind, role) (site_work:mailprobe_bad:avg >= [[outage_share]])",
+    ),
+    (
+        "work:mailprobe_sites_judged:count",
+        "count by (mail_service, kind, role) (site_work:mailprobe_bad:max)",
+    ),
+    (
+        "work:mailprobe_mailboxes_hit:count",
+        "count by (mail_service, kind, role) (mailbox_work:mailprobe_bad:max{mailbox!=\"\"} == 1)",
+    ),
+    (
+        "work:mailprobe_mailboxes_judged:count",
+        "count by (mail_service, kind, role) (mailbox_work:mailprobe_bad:max{mailbox!=\"\"})",
     ),
 ];
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mailprobe::catalogue::Kind;
+
 use crate::alert::{Alert, full};
 use crate::words;
 
@@ -12,7 +14,11 @@ pub fn equal(source: &Alert, target: &Alert) -> Vec<&'static str> {
 
 /// Who silences only a part of what its labels fit, and which.
 pub fn narrowed(source: &str) -> Option<(&'static str, String)> {
-    (source == "ClassicOutlookOutage").then(|| ("protocol", words::classic()))
+    match source {
+        "ClassicOutlookOutage" => Some(("protocol", words::classic())),
+        "MailLost" => Some(("kind", Kind::Roundtrip.name().to_owned())),
+        _ => None,
+    }
 }
 
 /// `alertmanager.yml`.

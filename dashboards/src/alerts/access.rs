@@ -1,6 +1,6 @@
 //! Sign-in, TLS, limits.
 
-use super::{OF_SITE, failing, lately, ticket};
+use super::{OF_SITE, PER_SITE, failing, lately, ticket};
 use crate::alert::{Alert, Area};
 
 pub(super) fn all() -> Vec<Alert> {
@@ -21,15 +21,7 @@ fn login() -> Alert {
     let lanes = "kind=\"login\"";
     Alert {
         when: "signing in has failed twice in a row and for two minutes, or every third time",
-        silenced_by: &[
-            "SignInOutage",
-            "ServiceOutage",
-            "ServiceDegraded",
-            "ClassicOutlookOutage",
-            "SiteCutOff",
-            "SiteSilent",
-            "ServiceUnreachableFromSite",
-        ],
+        silenced_by: PER_SITE,
         about: lanes,
         summary: "Signing in over {{ $labels.protocol }} to {{ $labels.mail_service }} fails at {{ $labels.site }}.",
         description: "@lead@ @mailboxes@ @fails@ @works@".to_owned(),

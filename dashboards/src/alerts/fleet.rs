@@ -20,7 +20,7 @@ fn page(name: &'static str, labels: &'static [&'static str], expr: &str) -> Aler
 
 fn outage() -> Alert {
     Alert {
-        when: "one sort of work in a mail service fails for at least half of the judged sites or mailboxes, at two sites or more (or the only one)",
+        when: "one sort of work in a mail service fails for at least half of the judged mailboxes, or at half of the sites for half of theirs, at two sites or more (or the only one); lanes that ClassicOutlookOutage or SignInOutage tells of do not count",
         summary: "{{ $labels.mail_service }}: @work@ fails for most people.",
         description: "@reach@ @lead@ @fails@ @works@@shared@".to_owned(),
         tell: "the mail service is disturbed, it is not their computer; what still works is named here.",
@@ -28,7 +28,7 @@ fn outage() -> Alert {
             "ServiceOutage",
             WORK,
             "(
-  work:mailprobe_sites_hit:count / work:mailprobe_sites_judged:count >= [[outage_share]]
+  work:mailprobe_sites_down:count / work:mailprobe_sites_judged:count >= [[outage_share]]
   or work:mailprobe_mailboxes_hit:count / work:mailprobe_mailboxes_judged:count >= [[outage_share]]
 )
 and work:mailprobe_sites_hit:count >= scalar(fleet:mailprobe_several_sites:count)",
@@ -38,7 +38,7 @@ and work:mailprobe_sites_hit:count >= scalar(fleet:mailprobe_several_sites:count
 
 fn degraded() -> Alert {
     Alert {
-        when: "the same for at least 5 % of the judged sites or mailboxes, three at least, at two sites or more (or the only one)",
+        when: "the same at 5 % of the judged sites or for 5 % of the mailboxes, three at least, at two sites or more (or the only one)",
         silenced_by: &["ServiceOutage"],
         summary: "{{ $labels.mail_service }}: @work@ fails for a part of the people.",
         description: "@reach@ @lead@ @fails@ @works@@shared@".to_owned(),
@@ -62,18 +62,7 @@ fn classic() -> Alert {
         summary: "Classic Outlook cannot work with {{ $labels.mail_service }} at {{ $value }} sites.",
         description: "@fallback@ @reach@ @lead@ @fails@ @works@@shared@".to_owned(),
         tell: "Outlook on the web and phones go on working where this says so; reinstalling Outlook or making a new profile does not help.",
-        ..page(
-            "ClassicOutlookOutage",
-            SERVICE,
-            "count by (mail_service) (
-  site_service:mailprobe_classic_bad:max == 1
-  unless on (site, mail_service) site_service:mailprobe_control_bad:group
-)
->= on (mail_service) clamp_min(
-  [[degraded_share]] * count by (mail_service) (site_service:mailprobe_classic_bad:max),
-  scalar(fleet:mailprobe_several_sites:count)
-)",
-        )
+        ..page("ClassicOutlookOutage", SERVICE, "service:mailprobe_classic_outage:count")
     }
 }
 
@@ -110,20 +99,7 @@ fn sign_in() -> Alert {
         ..page(
             "SignInOutage",
             SERVICE,
-            "(
-  count by (mail_service) (group by (site, mail_service, mailbox) (
-    lane:mailprobe_bad:bool{mailbox!=\"\"} == 1
-    and on (@lane@) max_over_time(lane:mailprobe_failing:max{cause=\"authentication\"}[10m])
-  ))
-  >= on (mail_service) clamp_min(
-    [[degraded_share]] * count by (mail_service) (group by (site, mail_service, mailbox) (lane:mailprobe_bad:bool{mailbox!=\"\"})),
-    [[degraded_count]]
-  )
-)
-and on (mail_service) count by (mail_service) (group by (site, mail_service) (
-  lane:mailprobe_bad:bool == 1
-  and on (@lane@) max_over_time(lane:mailprobe_failing:max{cause=\"authentication\"}[10m])
-)) >= scalar(fleet:mailprobe_several_sites:count)",
+            "service:mailprobe_sign_in_outage:count",
         )
     }
 }

@@ -23,6 +23,7 @@ const PER_SITE: &[&str] = &[
     "ServiceOutage",
     "ServiceDegraded",
     "ClassicOutlookOutage",
+    "SignInOutage",
     "SiteCutOff",
     "SiteSilent",
     "ServiceUnreachableFromSite",

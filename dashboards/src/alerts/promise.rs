@@ -4,6 +4,17 @@ use super::ticket;
 use crate::alert::{Alert, Area, Severity};
 
 const LABELS: &[&str] = &["kind", "mail_service", "protocol"];
+/// They say what burns the promise.
+const OUTAGES: &[&str] =
+    &["ServiceOutage", "ServiceDegraded", "ClassicOutlookOutage", "SignInOutage", "MailLost"];
+const OUTAGES_AND_FAST: &[&str] = &[
+    "ServiceOutage",
+    "ServiceDegraded",
+    "ClassicOutlookOutage",
+    "SignInOutage",
+    "MailLost",
+    "PromiseBurningFast",
+];
 /// A long and a short window, both of which must burn so fast.
 struct Pair {
     long: &'static str,
@@ -28,7 +39,7 @@ pub(super) fn all() -> Vec<Alert> {
         Alert {
             severity: Severity::Critical,
             when: "what is visible in time falls so short that 30 days' budget is gone in days: 14.4 times too fast over 1 h and 5 min, or 6 times over 6 h and 30 min, with five bad runs at two sites in the short window",
-            silenced_by: &["ServiceOutage", "ClassicOutlookOutage"],
+            silenced_by: OUTAGES,
             keep: "[[fleet_keep]]",
             about: "role=\"view\"",
             summary: "{{ if eq $labels.kind \"calendar\" }}Calendar changes in{{ else }}Mail in{{ end }} {{ $labels.mail_service }} comes too late or not at all, for many.",
@@ -38,7 +49,7 @@ pub(super) fn all() -> Vec<Alert> {
         },
         Alert {
             when: "the same, slowly: 3 times too fast over 1 d and 2 h, or as fast over 3 d and 6 h, with five bad runs in the short window",
-            silenced_by: &["PromiseBurningFast"],
+            silenced_by: OUTAGES_AND_FAST,
             about: "role=\"view\"",
             summary: "{{ if eq $labels.kind \"calendar\" }}Calendar changes in{{ else }}Mail in{{ end }} {{ $labels.mail_service }} comes too late too often.",
             description: text("weeks"),

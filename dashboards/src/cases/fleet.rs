@@ -71,11 +71,30 @@ fn outage_more() -> Vec<Case> {
             .lanes(hit(&["s1", "s2"]).map(|lane| lane.mailbox("dave")))
             .lanes(views(&["s3", "s4", "s5", "s6", "s7", "s8"], "imap"))
             .fires(12, &[ROUNDTRIP_VIEW]),
-        four("half of the sites, a sixth of the mailboxes")
+        four("half of the sites, for half of their mailboxes")
             .lanes(hit(&["s1", "s2"]))
             .lanes(views(&["s3", "s4"], "imap"))
             .lanes(views(FOUR, "imap").into_iter().map(|lane| lane.mailbox("carol")))
+            .fires(12, &[ROUNDTRIP_VIEW]),
+        four("all sites, for a third of their mailboxes")
+            .lanes(hit(FOUR))
+            .lanes(views(FOUR, "imap").into_iter().map(|lane| lane.mailbox("carol")))
             .lanes(views(FOUR, "imap").into_iter().map(|lane| lane.mailbox("dave")))
+            .quiet(&[10, 14]),
+        four("classic Outlook's outage has a name")
+            .lanes(views(FOUR, "ews").into_iter().map(|lane| lane.runs(".....t")))
+            .lanes(views(FOUR, "imap"))
+            .quiet(&[10, 14]),
+        four("IMAP beside EWS is more than classic Outlook's outage")
+            .lanes(views(FOUR, "ews").into_iter().map(|lane| lane.runs(".....t")))
+            .lanes(hit(FOUR))
+            .fires(12, &[ROUNDTRIP_VIEW]),
+        four("a sign-in outage has a name")
+            .lanes(views(FOUR, "imap").into_iter().map(|lane| lane.runs(".....z")))
+            .quiet(&[10, 14]),
+        four("what fails beside the signing in")
+            .lanes(logins(FOUR, "imap").into_iter().map(|lane| lane.runs(".....z")))
+            .lanes(hit(FOUR))
             .fires(12, &[ROUNDTRIP_VIEW]),
         four("sites that are cut off are no outage")
             .lanes(views(&["s1", "s2"], "imap").into_iter().map(|lane| lane.runs(".....n")))
@@ -99,6 +118,11 @@ fn degraded_more() -> Vec<Case> {
             .lanes(hit(&["s1", "s2"]))
             .lanes(views(&["s3", "s4", "s5", "s6", "s7", "s8"], "imap"))
             .quiet(&[10, 14]),
+        eight("a third of the mailboxes, at all sites")
+            .lanes(hit(EIGHT))
+            .lanes(views(EIGHT, "imap").into_iter().map(|lane| lane.mailbox("carol")))
+            .lanes(views(EIGHT, "imap").into_iter().map(|lane| lane.mailbox("dave")))
+            .fires(12, &[ROUNDTRIP_VIEW]),
         eight("three mailboxes of one site")
             .lanes(hit(&["s1"]))
             .lanes(hit(&["s1"]).map(|lane| lane.mailbox("carol")))
