@@ -93,6 +93,8 @@ pub enum Fault {
     WrongCertificate,
     /// The certificate has expired.
     ExpiredCertificate,
+    /// The certificate ends in three days.
+    ExpiringCertificate,
     /// The certificate is signed by another authority.
     UntrustedCertificate,
     /// Credentials are refused, whatever they are.
@@ -217,6 +219,7 @@ pub const FAULTS: &[FaultInfo] = &[
     row("garbage", "", ANY, "answers are binary noise"),
     row("wrong-certificate", "", ANY, "the certificate is for another name"),
     row("expired-certificate", "", ANY, "the certificate has expired"),
+    row("expiring-certificate", "", ANY, "the certificate ends in three days; a good client does not mind"),
     row("untrusted-certificate", "", ANY, "the certificate is signed by another authority"),
     row("reject-sign-in", "", ANY, "credentials are refused, whatever they are"),
     row("sign-in-unavailable", "", ANY, "credentials cannot be checked for now"),
@@ -326,6 +329,7 @@ impl Fault {
             Self::Garbage,
             Self::WrongCertificate,
             Self::ExpiredCertificate,
+            Self::ExpiringCertificate,
             Self::UntrustedCertificate,
             Self::RejectSignIn,
             Self::SignInUnavailable,
@@ -375,6 +379,7 @@ impl Fault {
             Self::Garbage => "garbage",
             Self::WrongCertificate => "wrong-certificate",
             Self::ExpiredCertificate => "expired-certificate",
+            Self::ExpiringCertificate => "expiring-certificate",
             Self::UntrustedCertificate => "untrusted-certificate",
             Self::RejectSignIn => "reject-sign-in",
             Self::SignInUnavailable => "sign-in-unavailable",

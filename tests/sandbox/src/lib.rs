@@ -188,6 +188,14 @@ impl Sandbox {
         }
     }
 
+    /// Takes a user's store offline, or back: after signing in, IMAP and EWS answer that it is unavailable. Mail to it is
+    /// delivered all the same.
+    pub fn set_offline(&self, name: &str, offline: bool) {
+        if let Some(user) = self.shared().store.lock().user_mut(name) {
+            user.offline = offline;
+        }
+    }
+
     /// Sets the bearer token with which that user signs in by XOAUTH2, OAUTHBEARER and over HTTP.
     pub fn set_token(&self, name: &str, bearer_token: &str) {
         if let Some(user) = self.shared().store.lock().user_mut(name) {

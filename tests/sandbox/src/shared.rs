@@ -223,7 +223,13 @@ impl Shared {
     pub(crate) fn certificate_fault(&self) -> Option<Fault> {
         let http = Protocol::ALL.into_iter().filter(|protocol| protocol.is_http());
         http.filter_map(|protocol| self.fault(protocol)).find(|fault| {
-            matches!(fault, Fault::WrongCertificate | Fault::ExpiredCertificate | Fault::UntrustedCertificate)
+            matches!(
+                fault,
+                Fault::WrongCertificate
+                    | Fault::ExpiredCertificate
+                    | Fault::ExpiringCertificate
+                    | Fault::UntrustedCertificate
+            )
         })
     }
 

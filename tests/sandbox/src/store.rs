@@ -48,6 +48,8 @@ pub(crate) struct User {
     pub(crate) name: String,
     pub(crate) password: String,
     pub(crate) token: Option<String>,
+    /// Its store does not answer.
+    pub(crate) offline: bool,
     pub(crate) folders: BTreeMap<String, Folder>,
     pub(crate) calendar: Calendar,
 }
@@ -146,6 +148,7 @@ impl State {
             name: name.to_owned(),
             password: password.to_owned(),
             token: None,
+            offline: false,
             folders: BTreeMap::new(),
             calendar: Calendar::default(),
         };

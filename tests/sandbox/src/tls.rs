@@ -2,6 +2,7 @@
 
 use std::{io, net::IpAddr, sync::Arc};
 
+use jiff::ToSpan;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -19,6 +20,7 @@ pub(crate) struct Tls {
     good: Shown,
     wrong: Shown,
     expired: Shown,
+    expiring: Shown,
     untrusted: Shown,
 }
 
@@ -39,6 +41,8 @@ impl Shown {
 enum Dates {
     Valid,
     Past,
+    /// It ends in three days.
+    Ending,
 }
 
 impl Tls {
@@ -59,6 +63,7 @@ impl Tls {
             good: config(&ours, &names, &Dates::Valid)?,
             wrong: config(&ours, &other, &Dates::Valid)?,
             expired: config(&ours, &names, &Dates::Past)?,
+            expiring: config(&ours, &names, &Dates::Ending)?,
             untrusted: config(&stranger, &names, &Dates::Valid)?,
         })
     }
@@ -68,6 +73,7 @@ impl Tls {
         match fault {
             Some(Fault::WrongCertificate) => &self.wrong,
             Some(Fault::ExpiredCertificate) => &self.expired,
+            Some(Fault::ExpiringCertificate) => &self.expiring,
             Some(Fault::UntrustedCertificate) => &self.untrusted,
             _ => &self.good,
         }
@@ -91,9 +97,17 @@ fn config(issuer: &CertifiedIssuer<'_, KeyPair>, names: &[String], dates: &Dates
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
-    if matches!(dates, Dates::Past) {
-        params.not_before = date_time_ymd(2020, 1, 1);
-        params.not_after = date_time_ymd(2021, 1, 1);
+    match dates {
+        Dates::Valid => {}
+        Dates::Past => {
+            params.not_before = date_time_ymd(2020, 1, 1);
+            params.not_after = date_time_ymd(2021, 1, 1);
+        }
+        Dates::Ending => {
+            let day = jiff::Zoned::now().date().saturating_add(3.days());
+            let part = |number: i8| u8::try_from(number).unwrap_or(1);
+            params.not_after = date_time_ymd(i32::from(day.year()), part(day.month()), part(day.day()));
+        }
     }
     let key = KeyPair::generate().map_err(io::Error::other)?;
     let certificate = params.signed_by(&key, issuer).map_err(io::Error::other)?;

@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) const FOLDER_NOT_FOUND: Refusal =
     Refusal("ErrorFolderNotFound", "The specified folder could not be found in the store.");
-const STORE_AWAY: Refusal =
+pub(super) const STORE_AWAY: Refusal =
     Refusal("ErrorMailboxStoreUnavailable", "The mailbox database is temporarily unavailable.");
 
 const ROOT: u32 = 1;

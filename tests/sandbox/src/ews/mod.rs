@@ -301,6 +301,10 @@ fn operation(http: &Http, user: &str, text: &str) -> Result<Reply, Gone> {
     if let Some(reply) = header(http, user, xml::child(root, "Header")) {
         return Ok(reply);
     }
+    if http.shared.store.lock().user(user).is_some_and(|user| user.offline) {
+        let Refusal(code, text) = folders::STORE_AWAY;
+        return Ok(fault_reply(code, text));
+    }
     let name = request.tag_name().name();
     let call = Call { http, user, request };
     let answered = match OPERATIONS.iter().find(|(known, _)| *known == name) {

@@ -133,7 +133,9 @@ impl Session {
             "STARTTLS" => self.starttls(conn).await?,
             "LOGIN" => self.login(conn, &mut cursor).await?,
             "AUTHENTICATE" => self.authenticate(conn, &mut cursor).await?,
-            "IDLE" if self.user.is_some() && !conn.has(&Fault::NoIdle) => return self.idle(conn).await,
+            "IDLE" if self.user.is_some() && !self.is_offline(conn) && !conn.has(&Fault::NoIdle) => {
+                return self.idle(conn).await;
+            }
             _ => {
                 let done = self.carry_out(conn, &verb, &mut cursor, by_uid);
                 let answer = done.unwrap_or_else(|Bad(why)| format!("BAD {why}"));
@@ -146,6 +148,12 @@ impl Session {
             }
         }
         Ok(false)
+    }
+
+    /// Whoever is signed in has a store that does not answer.
+    fn is_offline(&self, conn: &Conn) -> bool {
+        let name = self.user.as_deref().unwrap_or_default();
+        conn.shared.store.lock().user(name).is_some_and(|user| user.offline)
     }
 
     /// The commands that are answered at once.
@@ -174,6 +182,9 @@ impl Session {
             _ => {}
         }
         let Some(user) = self.user.clone() else { return Err(Bad("unknown command, or sign in first")) };
+        if self.is_offline(conn) {
+            return Ok("NO [UNAVAILABLE] The mailbox's store does not answer".to_owned());
+        }
         match verb {
             "NAMESPACE" => {
                 conn.say("* NAMESPACE ((\"\" \"/\")) NIL NIL");
