@@ -161,9 +161,18 @@ const LANES: &[(&str, &str)] = &[
         "site_service:mailprobe_web_bad:group",
         "group by (site, mail_service) (lane:mailprobe_bad:bool{kind=~\"@daily@\",protocol=~\"@web@\"} == 1)",
     ),
+    // A mailbox that is not well by any way is no matter of classic Outlook's protocols.
+    (
+        "mailbox:mailprobe_control_bad:group",
+        "group by (site, mail_service, mailbox) (lane:mailprobe_failed_runs:max{kind=~\"roundtrip|login\",protocol=~\"@control@\",mailbox!=\"\"})\n  unless group by (site, mail_service, mailbox) (lane:mailprobe_control_good:group)",
+    ),
+    (
+        "site_service:mailprobe_classic_alone:group",
+        "group by (site, mail_service) (\n  lane:mailprobe_classic:bool == 1\n  unless on (site, mail_service, mailbox) mailbox:mailprobe_control_bad:group\n)",
+    ),
     (
         "service:mailprobe_classic_outage:count",
-        "count by (mail_service) (\n  site_service:mailprobe_classic_bad:max == 1\n  unless on (site, mail_service) site_service:mailprobe_control_bad:group\n)\n>= on (mail_service) clamp_min(\n  [[degraded_share]] * count by (mail_service) (site_service:mailprobe_classic_bad:max),\n  scalar(fleet:mailprobe_several_sites:count)\n)",
+        "count by (mail_service) (\n  site_service:mailprobe_classic_alone:group\n  unless on (site, mail_service) site_service:mailprobe_control_bad:group\n)\n>= on (mail_service) clamp_min(\n  [[degraded_share]] * count by (mail_service) (site_service:mailprobe_classic_bad:max),\n  scalar(fleet:mailprobe_several_sites:count)\n)",
     ),
     // Signing in, by whatever protocol.
     (

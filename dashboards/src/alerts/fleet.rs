@@ -57,7 +57,7 @@ and work:mailprobe_sites_hit:count >= scalar(fleet:mailprobe_several_sites:count
 
 fn classic() -> Alert {
     Alert {
-        when: "MAPI or EWS fails at 5 % of the sites, two at least (or the only one), where a lane of Graph, the web or IMAP that was judged has been well since, or where there is none; what policy, the probe or its configuration explains does not count",
+        when: "MAPI or EWS fails at 5 % of the sites, two at least (or the only one), where a lane of Graph, the web or IMAP that was judged has been well since, or where there is none; a mailbox that fails by those too, and what policy, the probe or its configuration explains does not count",
         about: "kind=~\"@daily@\",protocol=~\"@classic@\"",
         summary: "Classic Outlook cannot work with {{ $labels.mail_service }} at {{ $value }} sites.",
         description: "@fallback@ @reach@ @lead@ @fails@ @works@@shared@".to_owned(),

@@ -156,6 +156,16 @@ fn classic_more() -> Vec<Case> {
         four("nothing to compare with").lanes(hit("ews")).fires(12, &[HQ]),
         four("all protocols").lanes(hit("ews")).lanes(hit("imap")).quiet(&[10, 14]),
         four("all protocols, and the web has not run since").lanes(hit("ews")).lanes(slow).quiet(&[10, 14]),
+        four("some mailboxes, by every way to them")
+            .lanes(hit("ews"))
+            .lanes(hit("imap"))
+            .lanes(views(FOUR, "imap").into_iter().map(|lane| lane.mailbox("carol")))
+            .quiet(&[10, 14]),
+        four("some mailboxes, by no other way")
+            .lanes(hit("ews"))
+            .lanes(views(FOUR, "imap"))
+            .lanes(views(FOUR, "ews").into_iter().map(|lane| lane.mailbox("carol")))
+            .fires(12, &[HQ]),
         four("one site")
             .lanes(views(&["s1"], "ews").into_iter().map(|lane| lane.runs(".....t")))
             .lanes(logins(FOUR, "owa"))
