@@ -157,10 +157,6 @@ const LANES: &[(&str, &str)] = &[
         "site_service:mailprobe_control_bad:group",
         "group by (site, mail_service) (lane:mailprobe_failed_runs:max{kind=~\"roundtrip|login\",protocol=~\"@control@\"})\n  unless group by (site, mail_service) (lane:mailprobe_control_good:group)",
     ),
-    (
-        "site_service:mailprobe_web_bad:group",
-        "group by (site, mail_service) (lane:mailprobe_bad:bool{kind=~\"@daily@\",protocol=~\"@web@\"} == 1)",
-    ),
     // A mailbox that is not well by any way is no matter of classic Outlook's protocols.
     (
         "mailbox:mailprobe_control_bad:group",
@@ -187,6 +183,11 @@ const LANES: &[(&str, &str)] = &[
     (
         "lane:mailprobe_work:bool",
         "lane:mailprobe_bad:bool{kind=~\"@daily@\"}\n  unless (lane:mailprobe_bad:bool{protocol=~\"@classic@\"} and on (mail_service) service:mailprobe_classic_outage:count)\n  unless (lane:mailprobe_not_signed_in:group and on (mail_service) service:mailprobe_sign_in_outage:count)",
+    ),
+    // Where people could go meanwhile.
+    (
+        "site_service:mailprobe_web_bad:group",
+        "group by (site, mail_service) (lane:mailprobe_work:bool{protocol=~\"@web@\"} == 1)",
     ),
     // Sites and mailboxes, for each sort of work in each mail service.
     ("site_work:mailprobe_bad:max", "max by (site, mail_service, kind, role) (lane:mailprobe_work:bool)"),

@@ -13,28 +13,32 @@ pub fn equal(source: &Alert, target: &Alert) -> Vec<&'static str> {
 }
 
 /// Who silences only a part of what its labels fit, and which.
-pub fn narrowed(source: &str) -> Option<(&'static str, String)> {
-    match source {
-        "ClassicOutlookOutage" => Some(("protocol", words::classic())),
-        "MailLost" => Some(("kind", Kind::Roundtrip.name().to_owned())),
-        _ => None,
-    }
+pub fn narrowed(source: &Alert, target: &Alert) -> Option<(&'static str, String)> {
+    let kind = match source.name {
+        "ClassicOutlookOutage" => return Some(("protocol", words::classic())),
+        "MailLost" | "MailDelayed" | "ReceiveFailing" => Kind::Roundtrip,
+        "CalendarFailing" | "CalendarStale" => Kind::Calendar,
+        _ => return None,
+    };
+    target.labels.contains(&"kind").then(|| ("kind", kind.name().to_owned()))
 }
 
 /// `alertmanager.yml`.
 pub fn file(table: &[Alert]) -> String {
     let mut out = crate::MADE.to_owned() + HEAD + "inhibit_rules:\n";
-    let mut rules: BTreeMap<(usize, Vec<&str>), Vec<String>> = BTreeMap::new();
+    let mut rules: BTreeMap<(usize, Vec<&str>, Option<_>), Vec<String>> = BTreeMap::new();
     for target in table {
         for name in target.silenced_by {
             let Some(at) = table.iter().position(|alert| alert.name == *name) else { continue };
-            rules.entry((at, equal(&table[at], target))).or_default().push(target.full());
+            let source = &table[at];
+            let key = (at, equal(source, target), narrowed(source, target));
+            rules.entry(key).or_default().push(target.full());
         }
     }
-    for ((at, equal), targets) in rules {
+    for ((at, equal, narrowed), targets) in rules {
         let source = table[at].name;
         let mut matchers = vec![format!("alertname=~\"{}\"", targets.join("|"))];
-        if let Some((label, values)) = narrowed(source) {
+        if let Some((label, values)) = narrowed {
             matchers.push(format!("{label}=~\"{values}\""));
         }
         let matchers: Vec<_> = matchers.iter().map(|matcher| format!("'{matcher}'")).collect();

@@ -132,9 +132,6 @@ fn named(name: &str) -> Alert {
     alerts::all().into_iter().find(|alert| alert.name == name).unwrap_or_else(|| panic!("no alert {name}"))
 }
 
-/// What the sources ask for that silence only a part.
-const NARROW: &[(&str, &str)] = &[("protocol", "ews"), ("kind", "roundtrip")];
-
 /// One that is posted, and whether it has to be silenced.
 struct Posted {
     alert: Value,
@@ -148,12 +145,15 @@ fn pair(source: &Alert, target: &Alert) -> Vec<Posted> {
     let what = format!("{} beside {}", target.name, source.name);
     let other = format!("{own}-other");
     let silenced = target.silenced_by.contains(&source.name);
-    let mut all = vec![Posted { alert: firing(target, &own, NARROW), silenced, what: what.clone() }];
+    let narrowed = routes::narrowed(source, target);
+    let narrow = narrowed.as_ref().map(|(label, any)| (*label, any.split('|').next().unwrap_or_default()));
+    let mut all =
+        vec![Posted { alert: firing(target, &own, narrow.as_slice()), silenced, what: what.clone() }];
     let differ = routes::equal(source, target).into_iter();
-    for label in differ.chain(routes::narrowed(source.name).map(|(label, _)| label)) {
+    for label in differ.chain(narrow.map(|(label, _)| label)) {
         if target.labels.contains(&label) {
             let mut values = vec![(label, &*other)];
-            values.extend(NARROW);
+            values.extend(narrow);
             let what = format!("{what}, another {label}");
             all.push(Posted { alert: firing(target, &own, &values), silenced: false, what });
         }
@@ -172,7 +172,7 @@ fn an_alert_silences_what_the_table_says_and_nothing_else() {
         let targets = table.iter().filter(|target| target.name != source.name && !target.labels.is_empty());
         for target in targets {
             let own = format!("{}-{}", source.name, target.name);
-            let alert = firing(source, &own, NARROW);
+            let alert = firing(source, &own, &[]);
             posted.push((alert, None));
             posted
                 .extend(pair(source, target).into_iter().map(|of| (of.alert, Some((of.silenced, of.what)))));

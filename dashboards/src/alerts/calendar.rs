@@ -4,16 +4,18 @@ use super::{PER_SITE, failing, lately, ticket};
 use crate::alert::{Alert, Area};
 
 const LABELS: &[&str] = &["site", "mail_service", "protocol"];
+/// What has an alert of its own: CalendarStale.
+const STALE: &str = "reason=\"calendar_stale\"";
 /// What must not happen to an entry even once.
 const DAMAGE: &str = "reason=~\"calendar_lost|calendar_shifted|calendar_duplicated\"";
 
 pub(super) fn all() -> Vec<Alert> {
     vec![
         Alert {
-            when: "changing or seeing calendar entries has failed three times in a row and for two minutes, or every third time",
+            when: "changing or seeing calendar entries has failed three times in a row and for two minutes, or every third time, and not only by being late",
             summary: "Calendar changes by {{ $labels.protocol }} fail in {{ $labels.mail_service }} at {{ $labels.site }}.",
             tell: "do not rely on changed appointments; what still works shows the calendar.",
-            ..kind("CalendarFailing", "kind=\"calendar\"", "site_runs")
+            ..kind("CalendarFailing", "kind=\"calendar\"", "site_runs", STALE)
         },
         stale(),
         damaged(),
@@ -21,31 +23,41 @@ pub(super) fn all() -> Vec<Alert> {
             when: "inviting or answering has failed twice in a row and for two minutes, or every third time",
             summary: "Meeting invitations by {{ $labels.protocol }} fail in {{ $labels.mail_service }} at {{ $labels.site }}.",
             tell: "ask the invited whether the invitation came.",
-            ..kind("MeetingFailing", "kind=\"meeting\"", "fleet_runs")
+            ..kind("MeetingFailing", "kind=\"meeting\"", "fleet_runs", "")
         },
         Alert {
             when: "free/busy times could not be read, or were wrong, twice in a row and for two minutes, or every third time",
             summary: "Free/busy times over {{ $labels.protocol }} fail in {{ $labels.mail_service }} at {{ $labels.site }}.",
             tell: "the planning of meetings shows no or wrong times.",
-            ..kind("FreeBusyFailing", "kind=\"free_busy\"", "fleet_runs")
+            ..kind("FreeBusyFailing", "kind=\"free_busy\"", "fleet_runs", "")
         },
         Alert {
             when: "the directory did not answer, or answered wrongly, twice in a row and for two minutes, or every third time",
             summary: "The directory over {{ $labels.protocol }} fails in {{ $labels.mail_service }} at {{ $labels.site }}.",
             tell: "names are not found; full addresses work.",
-            ..kind("DirectoryFailing", "kind=\"directory\"", "fleet_runs")
+            ..kind("DirectoryFailing", "kind=\"directory\"", "fleet_runs", "")
         },
         Alert {
             when: "Autodiscover failed, or told other URLs than those configured, twice in a row and for two minutes, or every third time",
             summary: "Autodiscover of {{ $labels.mail_service }} fails or leads elsewhere at {{ $labels.site }}.",
             tell: "new profiles and moved mailboxes cannot be set up; Outlook that runs goes on.",
-            ..kind("AutodiscoverDrift", "kind=\"autodiscover\"", "fleet_runs")
+            ..kind("AutodiscoverDrift", "kind=\"autodiscover\"", "fleet_runs", "")
         },
         moved(),
     ]
 }
 
-fn kind(name: &'static str, lanes: &'static str, runs: &str) -> Alert {
+/// Lanes of a kind that fail, but for those of which only that reason, if one is named, was told lately.
+fn kind(name: &'static str, lanes: &'static str, runs: &str, without: &str) -> Alert {
+    let mut failing = failing(lanes, runs);
+    if !without.is_empty() {
+        let told = |matcher: &str| lately(&format!("{lanes},{matcher}"));
+        failing = format!(
+            "({failing})\n  unless on (@lane@) ({}\n    unless on (@lane@) {})",
+            told(without),
+            told(&without.replace("=", "!="))
+        );
+    }
     Alert {
         silenced_by: PER_SITE,
         about: lanes,
@@ -54,7 +66,7 @@ fn kind(name: &'static str, lanes: &'static str, runs: &str) -> Alert {
             name,
             Area::Calendar,
             LABELS,
-            format!("max by (site, mail_service, protocol) (\n  {}\n)", failing(lanes, runs)),
+            format!("max by (site, mail_service, protocol) (\n  {failing}\n)"),
         )
     }
 }

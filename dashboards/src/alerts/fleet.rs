@@ -68,7 +68,7 @@ fn classic() -> Alert {
 
 fn fallback() -> Alert {
     Alert {
-        when: "the web fails at sites where classic Outlook fails too, at 5 % of the sites, two at least (or the only one)",
+        when: "the web fails at sites where classic Outlook fails too, at 5 % of the sites, two at least (or the only one); signing in does not count while SignInOutage tells of it",
         about: "kind=~\"@daily@\",protocol=~\"@web@\"",
         summary: "The web is down too in {{ $labels.mail_service }}: do not send people there.",
         description: "Classic Outlook and the web fail together at {{ $value }} sites. @lead@ @works@"

@@ -7,13 +7,18 @@ const LABELS: &[&str] = &["kind", "mail_service", "protocol"];
 /// They say what burns the promise.
 const OUTAGES: &[&str] =
     &["ServiceOutage", "ServiceDegraded", "ClassicOutlookOutage", "SignInOutage", "MailLost"];
-const OUTAGES_AND_FAST: &[&str] = &[
+/// Of the slow one: a ticket that is there already, too.
+const OUTAGES_AND_TICKETS: &[&str] = &[
     "ServiceOutage",
     "ServiceDegraded",
     "ClassicOutlookOutage",
     "SignInOutage",
     "MailLost",
     "PromiseBurningFast",
+    "MailDelayed",
+    "ReceiveFailing",
+    "CalendarFailing",
+    "CalendarStale",
 ];
 /// A long and a short window, both of which must burn so fast.
 struct Pair {
@@ -49,7 +54,7 @@ pub(super) fn all() -> Vec<Alert> {
         },
         Alert {
             when: "the same, slowly: 3 times too fast over 1 d and 2 h, or as fast over 3 d and 6 h, with five bad runs in the short window",
-            silenced_by: OUTAGES_AND_FAST,
+            silenced_by: OUTAGES_AND_TICKETS,
             about: "role=\"view\"",
             summary: "{{ if eq $labels.kind \"calendar\" }}Calendar changes in{{ else }}Mail in{{ end }} {{ $labels.mail_service }} comes too late too often.",
             description: text("weeks"),

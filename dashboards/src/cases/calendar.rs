@@ -12,7 +12,15 @@ pub(super) fn of(alert: &str) -> Option<Vec<Case>> {
             let role = |role| Standard { runs: 3, ..kind("calendar", role) };
             let write =
                 Case::new("seeing them").sites(&["s1"], "").lane(role("view").hit[0].clone().runs(".....t"));
-            [role("write").cases(), vec![write.fires(14, &[EWS])]].concat_cases()
+            let seen = |name: &str, runs: &str| {
+                Case::new(name).sites(&["s1"], "").lane(role("view").hit[0].clone().runs(runs))
+            };
+            let more = vec![
+                write.fires(14, &[EWS]),
+                seen("late alone has an alert of its own", ".....k").quiet(&[10, 14]),
+                seen("late and failing in turn", ".....ktktktktkt").fires(14, &[EWS]),
+            ];
+            [role("write").cases(), more].concat_cases()
         }
         "CalendarStale" => Standard { letter: 'k', ..kind("calendar", "view") }.cases(),
         "CalendarDamaged" => damaged(),

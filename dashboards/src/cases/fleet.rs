@@ -197,6 +197,10 @@ fn fallback_more() -> Vec<Case> {
     let hit = |lanes: Vec<Lane>| lanes.into_iter().map(|lane| lane.runs(".....t"));
     vec![
         four("the web is well").lanes(hit(views(FOUR, "ews"))).lanes(logins(FOUR, "owa")).quiet(&[10, 14]),
+        four("nobody is signed in, by whatever way")
+            .lanes(views(FOUR, "ews").into_iter().map(|lane| lane.runs(".....z")))
+            .lanes(logins(FOUR, "owa").into_iter().map(|lane| lane.runs(".....z")))
+            .quiet(&[10, 14]),
         four("the web alone").lanes(hit(logins(FOUR, "owa"))).lanes(views(FOUR, "ews")).quiet(&[10, 14]),
         four("at one site")
             .lanes(hit(views(&["s1"], "ews")))
