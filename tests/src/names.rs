@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, SRV, TXT};
@@ -23,7 +25,10 @@ pub enum Record {
 }
 
 /// A name server on port 53, where resolvers look for one. What it does not know does not exist.
-pub struct NameServer(Ipv4Addr);
+pub struct NameServer {
+    address: Ipv4Addr,
+    silent: Arc<AtomicBool>,
+}
 
 impl NameServer {
     /// Serves until the process ends.
@@ -31,20 +36,30 @@ impl NameServer {
         let address = loopback();
         let socket = UdpSocket::bind((address, 53))
             .unwrap_or_else(|error| panic!("port 53 of {address} cannot be had (root may): {error}"));
+        let silent = Arc::new(AtomicBool::new(false));
+        let hushed = Arc::clone(&silent);
         std::thread::spawn(move || {
             let mut buffer = [0; 1500];
             while let Ok((count, from)) = socket.recv_from(&mut buffer) {
+                if hushed.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let query = Message::from_vec(buffer.get(..count).unwrap_or_default());
                 let answer = query.ok().and_then(|query| answer(query, &known));
                 let bytes = answer.and_then(|answer| answer.to_vec().ok());
                 bytes.and_then(|bytes| socket.send_to(&bytes, from).ok());
             }
         });
-        Self(address)
+        Self { address, silent }
+    }
+
+    /// From now on nothing is answered.
+    pub fn hush(&self) {
+        self.silent.store(true, Ordering::Relaxed);
     }
 
     pub fn address(&self) -> Ipv4Addr {
-        self.0
+        self.address
     }
 }
 

@@ -7,6 +7,8 @@ use crate::scene::{PASSWORD, Scene};
 
 /// An embedded mail service with the users `alice` and `bob`. Dropped, it is closed.
 pub struct Service {
+    /// By which name it is called; by its addresses without.
+    host: Option<String>,
     sandbox: Sandbox,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -20,14 +22,27 @@ impl Default for Service {
 
 impl Service {
     pub fn start() -> Self {
+        Self::called(None)
+    }
+
+    /// It is called by that name, which somebody has to look up.
+    pub fn of_host(host: &str) -> Self {
+        Self::called(Some(host.to_owned()))
+    }
+
+    fn called(host: Option<String>) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (started, starting) = std::sync::mpsc::channel();
+        let mut options = Options::default();
+        if let Some(host) = &host {
+            options.host.clone_from(host);
+        }
         // One thread for all of it: what one command changes, another sees as a whole.
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
-                let sandbox = Sandbox::start(Options::default()).await.expect("a sandbox");
+                let sandbox = Sandbox::start(options).await.expect("a sandbox");
                 started.send(sandbox).ok();
                 stopped.await.ok();
             });
@@ -36,7 +51,7 @@ impl Service {
         for user in ["alice", "bob"] {
             sandbox.add_user(user, PASSWORD);
         }
-        Self { sandbox, stop: Some(stop), thread: Some(thread) }
+        Self { host, sandbox, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn sandbox(&self) -> &Sandbox {
@@ -50,12 +65,16 @@ impl Service {
 
     /// A mail service's body: smtp, imap and pop3 over implicit TLS, its authority trusted.
     pub fn body(&self, scene: &Scene) -> String {
-        let at = |listener| self.sandbox.address(listener);
-        let smtp = at(Listener::Submissions);
-        let ca = scene.file(&format!("ca-{}.pem", smtp.port()), &self.sandbox.ca_pem());
+        let at = |listener| match (self.sandbox.address(listener), &self.host) {
+            (address, None) => address.to_string(),
+            (address, Some(host)) => format!("{host}:{}", address.port()),
+        };
+        let port = self.sandbox.address(Listener::Submissions).port();
+        let ca = scene.file(&format!("ca-{port}.pem"), &self.sandbox.ca_pem());
         format!(
-            "smtp: {{ address: \"{smtp}\", tls: implicit }}, imap: {{ address: \"{}\", tls: implicit }}, \
+            "smtp: {{ address: \"{}\", tls: implicit }}, imap: {{ address: \"{}\", tls: implicit }}, \
              pop3: {{ address: \"{}\", tls: implicit }}, tls: {{ ca_file: \"{ca}\" }}",
+            at(Listener::Submissions),
             at(Listener::Imaps),
             at(Listener::Pop3s),
         )
@@ -78,8 +97,9 @@ impl Service {
     }
 
     fn exchange(&self, scene: &Scene, ews: &str, owa: &str) -> String {
+        let resolver = if self.host.is_none() { ", resolver: system" } else { "" };
         format!(
-            "{}, ews: {{ {ews} }}, owa: {{ {owa} }}, autodiscover: {{ url: \"{}\" }}, resolver: system, ip_family: v4",
+            "{}, ews: {{ {ews} }}, owa: {{ {owa} }}, autodiscover: {{ url: \"{}\" }}{resolver}, ip_family: v4",
             self.body(scene),
             self.url("/autodiscover/autodiscover.xml")
         )
@@ -87,7 +107,8 @@ impl Service {
 
     /// By name: the web mail sends a browser to its own.
     fn url(&self, path: &str) -> String {
-        format!("https://localhost:{}{path}", self.sandbox.address(Listener::Https).port())
+        let host = self.host.as_deref().unwrap_or("localhost");
+        format!("https://{host}:{}{path}", self.sandbox.address(Listener::Https).port())
     }
 
     /// The mail service NAME, with the mailboxes NAME-alice and NAME-bob.
