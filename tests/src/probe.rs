@@ -14,10 +14,11 @@ use crate::http::{Answer, get};
 use crate::metrics::Metrics;
 use crate::wait::{LOOK, secs};
 
-/// The binary beside the test executable: target/PROFILE/mailprobe.
+/// The binary beside the test executable, or beside a binary of the tests: target/PROFILE/mailprobe.
 pub fn mailprobe() -> PathBuf {
     let test = std::env::current_exe().expect("the test executable's path");
-    let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/test");
+    let folder = test.parent().expect("target/PROFILE or target/PROFILE/deps");
+    let profile = if folder.ends_with("deps") { folder.parent().expect("target/PROFILE") } else { folder };
     let binary = profile.join("mailprobe");
     assert!(binary.is_file(), "{} is missing: cargo build -p mailprobe first", binary.display());
     binary
