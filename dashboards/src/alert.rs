@@ -103,7 +103,8 @@ impl Area {
         }
     }
 
-    fn dashboard(self) -> Dashboard {
+    /// The dashboard that shows it.
+    pub fn dashboard(self) -> Dashboard {
         match self {
             Self::Fleet => Dashboard::Overview,
             Self::Promise => Dashboard::Promises,

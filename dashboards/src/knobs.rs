@@ -71,7 +71,7 @@ impl Values {
         Ok(())
     }
 
-    fn get<'a>(&'a self, knob: &'a Knob) -> &'a str {
+    pub(crate) fn get<'a>(&'a self, knob: &'a Knob) -> &'a str {
         let own = self.0.iter().find(|(name, _)| name == knob.name);
         own.map_or(knob.default, |(_, value)| value)
     }

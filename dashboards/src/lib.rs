@@ -1,7 +1,7 @@
 //! What stands between the probes' series and people: recording rules, alerts, their tests, dashboards.
 //!
 //! One table of alerts, one of recording rules, one of numbers to tune, a list of panels for each dashboard; the files below `dashboards/` are made from them
-//! and from the probe's catalogue. A test fails when one is stale.
+//! and from the probe's catalogue, and the frames of the runbooks below `docs/runbooks`. A test fails when one is stale.
 
 pub mod alert;
 pub mod alerts;
@@ -14,6 +14,7 @@ mod readme;
 pub mod records;
 pub mod routes;
 pub mod rules;
+pub mod runbooks;
 pub mod scenario;
 mod text;
 pub mod words;

@@ -4,10 +4,11 @@ use crate::alert::{Alert, Area};
 use crate::knobs::KNOBS;
 use crate::{boards, grafana, words};
 
+/// The first line of each page.
+pub(crate) const MADE: &str = "<!-- Made from the tables by `cargo run -p mailprobe-dashboards -- --write`; changes here are lost. -->\n\n";
+
 pub fn page(table: &[Alert]) -> String {
-    let mut out = "<!-- Made from the tables by `cargo run -p mailprobe-dashboards -- --write`; changes here are lost. -->\n\n"
-        .to_owned()
-        + HEAD;
+    let mut out = MADE.to_owned() + HEAD;
     for area in Area::ALL {
         out += &format!(
             "\n### {}\n\n| alert | fires when | severity | silenced by | labels |\n| --- | --- | --- | --- | --- |\n",
@@ -105,6 +106,7 @@ Classic Outlook's protocols are `@classic@`; what they are compared with is `@co
 ## The alerts
 
 Each name begins with `Mailprobe`. An alert is silenced by those named beside it where the labels that both have are equal.
+What to do about each stands in its [runbook](../docs/runbooks/README.md): publish that folder, and set `runbook_base` to where it is.
 "#;
 
 const BOARDS: &str = r#"
