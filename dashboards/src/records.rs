@@ -116,6 +116,15 @@ const LANES: &[(&str, &str)] = &[
         "lane:mailprobe_blamed:bool",
         "(lane:mailprobe_failed_runs:max > bool 0) unless lane:mailprobe_excused:group",
     ),
+    // Of the lanes that run seldom, once more: the long windows are looked at for them alone.
+    (
+        "lane:mailprobe_seldom_blamed:bool",
+        "lane:mailprobe_blamed:bool and lane:mailprobe_interval_seconds:max > 300",
+    ),
+    (
+        "lane:mailprobe_seldom_failed_runs:max",
+        "lane:mailprobe_failed_runs:max and lane:mailprobe_interval_seconds:max > 300",
+    ),
     ("lane:mailprobe_flaky:group", FLAKY),
     // Not the mail service: everything fails on the network there, and what is not mail too.
     (
@@ -232,15 +241,15 @@ group by (@lane@) (
     and lane:mailprobe_interval_seconds:max <= 300
   )
   or (
-    avg_over_time(lane:mailprobe_blamed:bool[2h:5m]) >= [[flaky_share]]
-    and sum_over_time(lane:mailprobe_blamed:bool[2h:5m]) * 300 / lane:mailprobe_interval_seconds:max >= [[flaky_failures]]
-    and resets(lane:mailprobe_failed_runs:max[2h:5m]) >= 2
+    avg_over_time(lane:mailprobe_seldom_blamed:bool[2h:5m]) >= [[flaky_share]]
+    and sum_over_time(lane:mailprobe_seldom_blamed:bool[2h:5m]) * 300 / lane:mailprobe_interval_seconds:max >= [[flaky_failures]]
+    and resets(lane:mailprobe_seldom_failed_runs:max[2h:5m]) >= 2
     and lane:mailprobe_interval_seconds:max > 300 <= 1200
   )
   or (
-    avg_over_time(lane:mailprobe_blamed:bool[6h:5m]) >= [[flaky_share]]
-    and sum_over_time(lane:mailprobe_blamed:bool[6h:5m]) * 300 / lane:mailprobe_interval_seconds:max >= [[flaky_failures]]
-    and resets(lane:mailprobe_failed_runs:max[6h:5m]) >= 2
+    avg_over_time(lane:mailprobe_seldom_blamed:bool[6h:5m]) >= [[flaky_share]]
+    and sum_over_time(lane:mailprobe_seldom_blamed:bool[6h:5m]) * 300 / lane:mailprobe_interval_seconds:max >= [[flaky_failures]]
+    and resets(lane:mailprobe_seldom_failed_runs:max[6h:5m]) >= 2
     and lane:mailprobe_interval_seconds:max > 1200
   )
 )";

@@ -176,8 +176,7 @@ fn faster(rules: &str) -> String {
     }
     out += rest;
     // The classes of intervals, and what a sample of a step stands for.
-    let seconds =
-        [("* 60 /", 1), ("* 300", 5), ("<= 300", 5), ("> 300 ", 5), ("<= 1200", 20), ("> 1200", 20)];
+    let seconds = [("* 60 /", 1), ("* 300", 5), ("<= 300", 5), ("> 300", 5), ("<= 1200", 20), ("> 1200", 20)];
     seconds.iter().fold(out, |text, (words, minutes)| {
         let number = words.trim_matches(|letter: char| !letter.is_ascii_digit());
         text.replace(words, &words.replace(number, &(minutes * MINUTE).to_string()))

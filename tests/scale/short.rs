@@ -37,6 +37,11 @@ const EMPTY: &[(&str, &str)] = &[
     ("site_service:mailprobe_network_since:max", "the network is well"),
     ("site_service:mailprobe_unreachable:group", "the network is well"),
     ("site_service:mailprobe_web_bad:group", "the web is well"),
+    ("lane:mailprobe_not_signed_in:group", "signing in is well"),
+    ("service:mailprobe_sign_in_outage:count", "signing in is well"),
+    ("work:mailprobe_sites_hit:count", "EWS fails alone, which has a name of its own"),
+    ("work:mailprobe_sites_down:count", "EWS fails alone, which has a name of its own"),
+    ("work:mailprobe_mailboxes_hit:count", "EWS fails alone, which has a name of its own"),
 ];
 
 /// Rules that look at steps of five minutes: they have data when one of these is over, perhaps later than this test.
@@ -150,13 +155,10 @@ fn twenty_sites_are_judged_in_time_by_what_a_central_place_is_sent() {
             "these have no data, or have some and should not: {wrong:?}"
         );
     }
-    let of = |record: &str| {
-        format!("work:mailprobe_{record}:count{{mail_service=\"hq\",kind=\"login\",role=\"check\"}}")
-    };
     for (expr, awaited) in [
         ("count(mailprobe_build_info{synthetic=\"true\",site=~\"synthetic-.+\"})", SITES),
-        (&of("sites_judged"), SITES),
-        (&of("sites_hit"), FAILING),
+        ("count(site_service:mailprobe_classic_bad:max{mail_service=\"hq\"})", SITES),
+        ("service:mailprobe_classic_outage:count{mail_service=\"hq\"}", FAILING),
     ] {
         let awaited = f64::from(u32::try_from(awaited).expect("a few"));
         wait_until(expr, secs(20), || prometheus.number(expr).total_cmp(&awaited).is_eq());
