@@ -185,7 +185,11 @@ impl Fleet {
                 wanted.push((line, before, after));
             }
             if name == "mailprobe_check_interval_seconds" {
-                lanes.extend(past.recorded.iter().map(|record| (before.replacen(name, record, 1), after)));
+                let mut every = String::new();
+                self.value(&mut every, line, 0, end, false);
+                let is_seldom = every.parse::<f64>().is_ok_and(|every| every > 300.0);
+                let records = past.recorded.iter().filter(|record| is_seldom || !record.contains("_seldom_"));
+                lanes.extend(records.map(|record| (before.replacen(name, record, 1), after)));
             }
         }
         let mut value = String::new();

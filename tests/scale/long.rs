@@ -16,8 +16,13 @@ use crate::server::Server;
 use crate::template::{Setup, Template};
 
 /// Recorded series that other rules and dashboards look back at, one for each lane.
-const RECORDED: &[&str] =
-    &["lane:mailprobe_blamed:bool", "lane:mailprobe_failed_runs:max", "lane:mailprobe_bad:bool"];
+const RECORDED: &[&str] = &[
+    "lane:mailprobe_blamed:bool",
+    "lane:mailprobe_failed_runs:max",
+    "lane:mailprobe_seldom_blamed:bool",
+    "lane:mailprobe_seldom_failed_runs:max",
+    "lane:mailprobe_bad:bool",
+];
 /// Scrapes and evaluations.
 const EVERY: u32 = 30;
 /// The costliest rules that are told.

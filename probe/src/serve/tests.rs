@@ -87,6 +87,21 @@ async fn metrics_and_the_api_are_served() {
 }
 
 #[tokio::test]
+async fn a_scrape_is_packed_for_whoever_takes_it() {
+    let server = open(checks()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = "GET /metrics HTTP/1.1\r\nHost: probe\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut packed = Vec::new();
+    stream.read_to_end(&mut packed).await.unwrap();
+    let head = String::from_utf8_lossy(&packed).into_owned();
+    assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept-encoding"), "{head}");
+    let plain = server.get("/metrics").await;
+    assert!(!plain.contains("content-encoding"));
+    assert!(packed.len() * 3 < plain.len(), "{} of {}", packed.len(), plain.len());
+}
+
+#[tokio::test]
 async fn ready_and_healthy_tell_of_the_process_alone() {
     let server = open(checks()).await;
     assert!(server.get("/-/healthy").await.starts_with("HTTP/1.1 200"));
