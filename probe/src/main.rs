@@ -83,6 +83,14 @@ enum ConfigCommand {
     Show {
         #[command(flatten)]
         config: ConfigFiles,
+        /// Instead: whom the probe will contact (host, port, transport, protocol, for whom), for firewalls and network policies.
+        ///
+        /// `*`: a host that is told at run time, by resolv.conf, DNS, krb5.conf or a redirect, at its usual port.
+        #[arg(long)]
+        hosts: bool,
+        /// The hosts as JSON.
+        #[arg(long, requires = "hosts")]
+        json: bool,
     },
     /// The JSON Schema of a configuration file.
     Schema,
@@ -135,7 +143,10 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Config(ConfigCommand::Check { config, all_sites }) => {
             Ok(command::config::check(&config.files, all_sites, &env, &mut out, &mut err)?)
         }
-        Command::Config(ConfigCommand::Show { config }) => {
+        Command::Config(ConfigCommand::Show { config, hosts: true, json }) => {
+            Ok(command::config::hosts(&config.files, json, &env, &mut out, &mut err)?)
+        }
+        Command::Config(ConfigCommand::Show { config, .. }) => {
             Ok(command::config::show(&config.files, &env, &mut out, &mut err)?)
         }
         Command::Config(ConfigCommand::Schema) => Ok(command::config::schema(&mut out)?),

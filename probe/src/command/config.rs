@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use super::show;
+use crate::config::hosts::contacts;
 use crate::config::{self, Plan, Problems, raw};
 
 /// Accepted.
@@ -65,6 +66,32 @@ pub fn show(
         }
         Err(problems) => refuse(&problems, err),
     }
+}
+
+/// Prints whom the probe will contact, a line each or as JSON; answers the exit code.
+///
+/// # Errors
+/// When nothing can be written.
+pub fn hosts(
+    paths: &[PathBuf],
+    json: bool,
+    env: &BTreeMap<String, String>,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<u8> {
+    let contacts = match config::load(paths, env) {
+        Ok(plan) => contacts(&plan),
+        Err(problems) => return refuse(&problems, err),
+    };
+    if json {
+        serde_json::to_writer_pretty(&mut *out, &contacts)?;
+        writeln!(out)?;
+    } else {
+        for contact in &contacts {
+            writeln!(out, "{contact}")?;
+        }
+    }
+    Ok(WELL)
 }
 
 /// Prints the JSON Schema; answers the exit code.
@@ -168,6 +195,27 @@ mod tests {
         assert!(out.contains(cost), "{out}");
         // What is shown is YAML, and what was written: it reads back.
         assert!(config::load_str("shown.yaml", &out).unwrap_err().to_string().contains("costs"), "{out}");
+    }
+
+    #[test]
+    fn contacts_are_lines_or_json() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = [sample(dir.path(), "lisbon")];
+        let (code, out, _) = run(|out, err| hosts(&paths, false, &BTreeMap::new(), out, err));
+        assert_eq!(code, WELL);
+        assert!(
+            out.starts_with("* 53 tcp dns hq\n* 53 udp dns hq\nmail.example.com 587 tcp smtp hq\n"),
+            "{out}"
+        );
+        let (_, out, _) = run(|out, err| hosts(&paths, true, &BTreeMap::new(), out, err));
+        let listed: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(listed[0]["host"], serde_json::Value::Null);
+        let smtp = serde_json::json!(
+            { "host": "mail.example.com", "port": 587, "transport": "tcp", "protocol": "smtp", "of": "hq" }
+        );
+        assert_eq!(listed[2], smtp);
+        let paths = [PathBuf::from("tests/config/empty.yaml")];
+        assert_eq!(run(|out, err| hosts(&paths, true, &BTreeMap::new(), out, err)).0, MISCONFIGURED);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod checks_list;
 pub mod cost;
 mod decode;
 mod expand;
+pub mod hosts;
 pub mod lanes;
 mod make;
 pub mod plan;

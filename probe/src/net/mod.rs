@@ -31,6 +31,11 @@ pub enum To {
     Address(SocketAddr),
 }
 
+/// Whether a host is reached through the mail service's proxy.
+pub fn proxied(service: &MailService, host: &str) -> bool {
+    service.proxy.as_ref().is_some_and(|proxy| !proxy::exempt(proxy, host))
+}
+
 /// The way to one mail service.
 pub struct Net {
     service: Arc<MailService>,
@@ -78,7 +83,7 @@ impl Net {
 
     /// Whether this endpoint is reached through the proxy.
     pub fn proxied(&self, endpoint: &Endpoint) -> bool {
-        self.service.proxy.as_ref().is_some_and(|proxy| !proxy::exempt(proxy, &endpoint.host))
+        proxied(&self.service, &endpoint.host)
     }
 
     /// Resolves, connects (through the proxy where one is configured) and, with implicit TLS, shakes hands.
