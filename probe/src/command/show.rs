@@ -8,7 +8,7 @@ use crate::config::Span;
 use crate::config::cost::{self, Cost};
 use crate::config::plan::{
     Check, Endpoint, IpFamily, LogFormat, LogLevel, MailService, Mailbox, Method, Pace, Plan, Resolver,
-    SecretSource, TlsMode, What,
+    SecretSource, Shard, TlsMode, What,
 };
 use crate::secret::{HIDDEN, scrub};
 
@@ -69,6 +69,9 @@ fn top(out: &mut Yaml, plan: &Plan) {
     let labels: Vec<_> =
         plan.site_labels.iter().map(|(key, value)| format!("{key}: {}", quoted(value))).collect();
     out.put("site_labels", map(&labels));
+    if let Some(Shard { index, count }) = plan.shard {
+        out.put("shard", format!("{{ index: {index}, count: {count} }}"));
+    }
     out.put("listen", quoted(&plan.listen.to_string()));
     if let Some(address) = plan.listen_page {
         out.put("listen_page", quoted(&address.to_string()));

@@ -20,6 +20,7 @@ pub mod raw;
 mod read;
 mod secrets;
 pub mod series;
+mod shard;
 mod tree;
 mod words;
 mod yaml;

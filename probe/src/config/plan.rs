@@ -16,6 +16,8 @@ use crate::secret::Secret;
 pub struct Plan {
     pub site: Arc<str>,
     pub site_labels: BTreeMap<String, String>,
+    /// Which part of the site's checks this process runs; none: all.
+    pub shard: Option<Shard>,
     /// Where /metrics, the API and (without `listen_page`) the page are served.
     pub listen: SocketAddr,
     pub listen_page: Option<SocketAddr>,
@@ -39,6 +41,14 @@ pub struct Plan {
     pub files: Vec<PathBuf>,
     /// What `config check` says and the start logs: accepted, and worth a second look.
     pub warnings: Vec<String>,
+}
+
+/// One of several processes that share a site's mailboxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// From 0.
+    pub index: u32,
+    pub count: u32,
 }
 
 /// What is served beside the page and the metrics.

@@ -22,6 +22,8 @@ pub struct Config {
     /// Labels of the site, for fleet-wide rules; `page: "true"` lets alerts about this site page somebody.
     #[serde(default)]
     pub site_labels: BTreeMap<String, String>,
+    /// Where several processes share the mailboxes of a site: which of them this is.
+    pub shard: Option<Shard>,
     /// Where metrics, status page and API are served. Default: 0.0.0.0:9725.
     pub listen: Option<String>,
     /// A listener of its own for the status page.
@@ -63,6 +65,16 @@ pub struct Config {
     #[serde(default)]
     #[schemars(with = "Checks")]
     pub checks: Option<serde::de::IgnoredAny>,
+}
+
+/// One of several processes that share a site. Mailboxes are divided among them; checks that have a mailbox in common stay together.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shard {
+    /// Which one, from 0.
+    pub index: u32,
+    /// Of how many.
+    pub count: u32,
 }
 
 /// What is served beside the page and the metrics.

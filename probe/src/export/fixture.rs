@@ -20,6 +20,7 @@ pub fn plan(checks: Vec<Check>) -> Plan {
         site: Arc::from("lisbon"),
         site_labels: BTreeMap::from([("region".to_owned(), "emea".to_owned())]),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        shard: None,
         listen_page: None,
         web_config_file: None,
         http: Http::default(),

@@ -21,7 +21,7 @@ use super::plan::{self, Plan};
 use super::problem::{Findings, KeyPath, Problem, Problems, nearest, one_of, shown};
 use super::read::{Layers, Origin};
 use super::tree::{Entry, Node, Value};
-use super::{item_of, locate, secrets};
+use super::{item_of, locate, secrets, shard};
 use crate::auth::negotiate::{CLIENT_KEYTAB, TICKET_CACHE};
 use crate::catalogue::{Capability, Family, Protocol};
 use crate::secret::HIDDEN;
@@ -52,6 +52,7 @@ pub(super) fn plan(
     let plan = make.finish(&top, mail_services, mailboxes, checks);
     match plan {
         Some(mut plan) if make.findings.problems.is_empty() => {
+            shard::divide(&mut plan, &mut make.findings.warnings);
             make.warn(&plan);
             plan.warnings = make.findings.warnings;
             make.files.sort();

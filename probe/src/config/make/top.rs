@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::plan::{self, FleetKeys, Http, Log, LogFormat, LogLevel, Plan, Reference};
+use super::super::plan::{self, FleetKeys, Http, Log, LogFormat, LogLevel, Plan, Reference, Shard};
 use super::super::problem::KeyPath;
 use super::super::raw;
 use super::super::tree::Node;
@@ -58,6 +58,7 @@ impl Make {
         Some(Plan {
             site: top.site.as_str().into(),
             site_labels: top.site_labels.clone(),
+            shard: self.shard(top.shard),
             listen: listen?,
             listen_page: match listen_page {
                 Some(address) => Some(address?),
@@ -95,6 +96,15 @@ impl Make {
                 self.refuse_value(&path, name, "a label that neither Prometheus nor mailprobe sets itself");
             }
         }
+    }
+
+    fn shard(&mut self, shard: Option<raw::Shard>) -> Option<Shard> {
+        let raw::Shard { index, count } = shard?;
+        if index >= count {
+            let path = KeyPath::of(&["shard", "index"]);
+            self.refuse(&path, index.to_string(), format!("less than the count, which is {count}"));
+        }
+        Some(Shard { index, count })
     }
 
     fn listen(&mut self, key: &str, text: &str) -> Option<SocketAddr> {
