@@ -1,0 +1,9 @@
+//! The charts, by Helm's own library, Kubernetes' own schemas and the probe's own binary. No cluster is asked.
+
+mod helm;
+mod kinds;
+mod network;
+mod pod;
+mod refused;
+mod site;
+mod values;
