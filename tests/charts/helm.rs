@@ -100,6 +100,12 @@ pub(crate) fn of_site() -> &'static [Case] {
     CASES.get_or_init(|| well(render("mailprobe", &files("mailprobe"))))
 }
 
+/// The rendered ci files of the central chart.
+pub(crate) fn of_monitoring() -> &'static [Case] {
+    static CASES: OnceLock<Vec<Case>> = OnceLock::new();
+    CASES.get_or_init(|| well(render("mailprobe-monitoring", &files("mailprobe-monitoring"))))
+}
+
 /// None is refused.
 pub(crate) fn well(cases: Vec<Case>) -> Vec<Case> {
     let refused: Vec<_> =

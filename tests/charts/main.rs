@@ -2,6 +2,7 @@
 
 mod helm;
 mod kinds;
+mod monitoring;
 mod network;
 mod pod;
 mod refused;

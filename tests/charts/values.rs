@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::helm::{ask, chart};
 
-pub(crate) const CHARTS: &[&str] = &["mailprobe"];
+pub(crate) const CHARTS: &[&str] = &["mailprobe", "mailprobe-monitoring"];
 
 const BEGIN: &str = "<!-- Made from values.yaml by the tests; changes here are lost. -->\n";
 const END: &str = "<!-- end -->\n";
