@@ -4,7 +4,9 @@ Helm is the SDK of Helm 4, in-process; no cluster and no network is asked, but t
 """
 
 import json
+import os
 import sys
+import tempfile
 
 import helm_python as helm
 import kubernetes_validate as schemas
@@ -16,25 +18,25 @@ import standin
 def values_of(case):
     if "file" in case:
         with open(case["file"]) as file:
-            return yaml.safe_load(file)
+            return yaml.load(file, yaml.CSafeLoader)
     return case.get("values", {})
 
 
 def objects(rendered):
     """The objects of rendered files, in the order of the files' names."""
-    return [each for text in rendered for each in yaml.safe_load_all(text) if each]
+    return [each for text in rendered for each in yaml.load_all(text, yaml.CSafeLoader) if each]
 
 
 def render(question):
     """What each case renders to, or the words by which it is refused."""
     answers = []
+    chart = helm.Chart.load(question["chart"])
     for case in question["cases"]:
         values = values_of(case)
         answer = {"values": values, "objects": [], "notes": "", "refused": None}
         try:
-            with helm.Chart.load(question["chart"]) as chart:
-                chart.validate_schema(values)
-                files = chart.render(values, name="probe", namespace="mail")
+            # The schema is held against them here too.
+            files = chart.render(values, name="probe", namespace="mail")
             answer["objects"] = objects(text for name, text in sorted(files.items()) if name.endswith(".yaml"))
             answer["notes"] = "".join(text for name, text in files.items() if name.endswith("NOTES.txt"))
         except helm.HelmError as error:
@@ -66,7 +68,18 @@ def validate(question):
 def read(question):
     """A YAML file."""
     with open(question["file"]) as file:
-        return list(yaml.safe_load_all(file))
+        return list(yaml.load_all(file, yaml.CSafeLoader))
+
+
+def fill(question):
+    """A text with Go's templates, which is YAML, filled in with each of the values: what it says."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkdir(f"{folder}/templates")
+        for name, content in [("Chart.yaml", "{apiVersion: v2, name: it, version: 0.0.1}"), ("templates/it.yaml", "{{ with .Values.it }}" + question["text"] + "{{ end }}")]:
+            with open(f"{folder}/{name}", "w") as file:
+                file.write(content)
+        with helm.Chart.load(folder) as chart:
+            return [yaml.load(chart.render({"it": each})["it/templates/it.yaml"], yaml.CSafeLoader) for each in question["values"]]
 
 
 def install(question):
@@ -84,7 +97,7 @@ def install(question):
         return states
 
 
-ANSWERS = {"render": render, "lint": lint, "validate": validate, "read": read, "install": install}
+ANSWERS = {"render": render, "lint": lint, "validate": validate, "read": read, "fill": fill, "install": install}
 
 if __name__ == "__main__":
     asked = json.load(sys.stdin)
