@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mailprobe::catalogue::{Kind, Protocol};
 use serde_json::{Value, json};
 
 use crate::helm::{Case, list, of_site, render, text, well};
@@ -137,8 +138,21 @@ const CONFIGURATIONS: &[(&str, &str)] = &[
     ("{ proxy: { url: 'http://proxy.example.com:3128', no_proxy: .example.com } }", "endpoint: { mail_service: hq, protocols: smtp }"),
     ("{ proxy: { url: 'http://proxy.example.com:3128', no_proxy: '*' }, caldav: {} }", "calendar: { mailbox: b, write: caldav, views: [caldav] }"),
     ("{ resolver: { servers: [10.1.0.1, '2001:db8::1'] } }", "endpoint: { mail_service: hq, protocols: smtp }"),
+    ("{ preset: exchange }", "login: { mailbox: b, protocols: [owa, imap] }"),
     ("{ resolver: system }", "endpoint: { mail_service: hq, protocols: [pop3] }"),
 ];
+
+/// A new kind, or a new protocol, needs its place in the chart's templates.
+#[test]
+fn all_kinds_and_protocols_are_among_the_configurations() {
+    let all: String = CONFIGURATIONS.iter().map(|(service, check)| format!(" {service} {check}")).collect();
+    for row in Kind::rows().iter().filter(|row| row.built) {
+        assert!(all.contains(&format!(" {}: {{", row.name)), "no configuration has the kind {}", row.name);
+    }
+    for row in Protocol::rows().iter().filter(|row| row.built) {
+        assert!(all.contains(row.name), "no configuration has the protocol {}", row.name);
+    }
+}
 
 #[test]
 fn any_configuration_has_the_hosts_that_the_probe_tells() {

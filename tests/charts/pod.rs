@@ -1,14 +1,44 @@
-//! A rendered pod's files on this machine, so that the probe's own binary judges its configuration.
+//! A rendered pod's files on this machine, laid out as the kubelet would, so that the probe's own binary judges its configuration.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use mailprobe_tests::{Ca, FLEET_KEY, mailprobe, repository};
+use serde_json::Value;
 
 use crate::helm::{Case, list, text};
 
-const SECRETS: &str = "/run/secrets/mailprobe/";
+/// ConfigMaps and Secrets that somebody else makes, and their keys.
+const OTHERS: &[(&str, &[&str])] = &[
+    ("corporate-ca", &["ca.crt", "bundle.pem"]),
+    ("fleet", &["fleet-key"]),
+    ("krb5", &["krb5.conf"]),
+    ("mailprobe-config", &["config.yaml"]),
+    ("mailprobe-fleet", &["fleet-key", "fleet-key-before", "signing"]),
+    ("mailprobe-mailboxes", &["alice", "bob"]),
+    ("probe", &["a", "b"]),
+    ("probe-accra", &["alice", "carol", "proxy"]),
+    ("probe-bern", &["alice.keytab"]),
+    ("probe-head-office", &["alice"]),
+    ("probe-lisbon", &["a", "alice", "b"]),
+    ("probe-lisbon-cloud", &["carol"]),
+    ("probe-oslo", &["alice"]),
+    ("probe-porto-a", &["alice"]),
+    ("probe-porto-b", &["bob"]),
+    ("probe-web", &["web.yml"]),
+];
+
+/// What stands below such a key.
+fn content(key: &str) -> Vec<u8> {
+    let file = |path: &str| std::fs::read(repository().join(path)).expect("the file");
+    match key {
+        "ca.crt" | "bundle.pem" => Ca::new("a company").pem().as_bytes().to_vec(),
+        "config.yaml" => file("probe/mailprobe.sample.yaml"),
+        "web.yml" => b"basic_auth_users: {}\n".to_vec(),
+        key if key.ends_with(".keytab") => file("probe/tests/config/keytab"),
+        _ => FLEET_KEY.as_bytes().to_vec(),
+    }
+}
 
 /// The folders of a pod, below a folder of our own.
 pub(crate) struct Files {
@@ -18,40 +48,28 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// As the kubelet would lay them out.
     pub(crate) fn of(case: &Case) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut files = Self { folder, arguments: Vec::new(), environment: Vec::new() };
         let pod = &case.workload()["spec"]["template"]["spec"];
         let container = &pod["containers"][0];
-        let mut told = String::new();
-        for argument in list(container, "args").iter().filter_map(|argument| argument.as_str()) {
-            if let Some(path) = argument.strip_prefix("--config=") {
-                let name = path.strip_prefix("/etc/mailprobe/").expect("a path below /etc/mailprobe");
-                let content = layer(case, name);
-                told += &content;
-                files.write(path, &content);
-                files.arguments.push(format!("--config={}", files.here(path)));
+        for mount in list(container, "volumeMounts") {
+            let volume = list(pod, "volumes").iter().find(|volume| volume["name"] == mount["name"]);
+            let volume = volume.unwrap_or_else(|| panic!("{}: no volume for {mount}", case.name));
+            let at = text(mount, "mountPath");
+            for (name, content) in of_volume(case, volume) {
+                files.write(&format!("{at}/{name}"), &content);
+            }
+            // The container beside writes it.
+            if volume["name"] == "token" {
+                files.write(&format!("{at}/carol"), b"a token");
             }
         }
-        assert!(files.arguments.len() >= 2, "{}: {:?}", case.name, files.arguments);
-        for path in referred(&told, SECRETS) {
-            is_mounted(case, &path);
-            files.write(&path, FLEET_KEY);
-            if path.ends_with(".keytab") {
-                let keytab = repository().join("probe/tests/config/keytab");
-                std::fs::copy(keytab, files.here(&path)).expect("the keytab");
-            }
-        }
-        for path in referred(&told, "/run/token/") {
-            files.write(&path, "token");
-        }
-        files.write("/etc/mailprobe-ca/ca.crt", Ca::new("a company").pem());
-        files.write("/etc/mailprobe-web/web.yml", "basic_auth_users: {}\n");
-        for variable in list(container, "env") {
-            let value = text(variable, "value");
-            files.environment.push((text(variable, "name").to_owned(), files.moved(value)));
-        }
+        let config = |argument: &Value| Some(files.here(argument.as_str()?.strip_prefix("--config=")?));
+        let configs = list(container, "args").iter().filter_map(config);
+        files.arguments = configs.map(|path| format!("--config={path}")).collect();
+        let variable = |of: &Value| (text(of, "name").to_owned(), files.moved(text(of, "value")));
+        files.environment = list(container, "env").iter().map(variable).collect();
         files
     }
 
@@ -66,11 +84,11 @@ impl Files {
             .fold(content.to_owned(), |content, path| content.replace(path, &self.here(path)))
     }
 
-    fn write(&self, path: &str, content: &str) {
+    fn write(&self, path: &str, content: &[u8]) {
         let path = self.here(path);
-        let folder = Path::new(&path).parent().expect("a folder");
-        std::fs::create_dir_all(folder).expect("the folder is made");
-        std::fs::write(&path, self.moved(content)).expect("the file is written");
+        std::fs::create_dir_all(Path::new(&path).parent().expect("a folder")).expect("the folder is made");
+        let moved = std::str::from_utf8(content).map(|text| self.moved(text).into_bytes());
+        std::fs::write(&path, moved.unwrap_or_else(|_| content.to_vec())).expect("the file is written");
     }
 
     /// Runs the probe's binary on the configuration, as that shard or as all of them.
@@ -87,36 +105,42 @@ impl Files {
     }
 }
 
-/// A file of the folder /etc/mailprobe; where the configuration is another's, the sample stands for it.
-fn layer(case: &Case, name: &str) -> String {
-    let maps = case.of("ConfigMap").map(|map| &map["data"][name]);
-    let secrets = case.of("Secret").map(|secret| &secret["stringData"][name]);
-    match maps.chain(secrets).find_map(|content| content.as_str()) {
-        Some(content) => content.to_owned(),
-        None => {
-            assert_eq!((name, text(&case.values, "config")), ("mailprobe.yaml", ""), "{}", case.name);
-            let sample = repository().join("probe/mailprobe.sample.yaml");
-            std::fs::read_to_string(sample).expect("the sample")
-        }
-    }
+/// Names and contents of a volume's files.
+fn of_volume(case: &Case, volume: &Value) -> Vec<(String, Vec<u8>)> {
+    let sources = list(&volume["projected"], "sources");
+    sources.iter().chain([volume]).flat_map(|source| of_source(case, source)).collect()
 }
 
-/// The paths in a text that begin so.
-fn referred(text: &str, prefix: &str) -> BTreeSet<String> {
-    let is_end = |c: char| c.is_whitespace() || "\"',}]".contains(c);
-    let rests = text.split(prefix).skip(1);
-    rests.map(|rest| format!("{prefix}{}", rest.split(is_end).next().unwrap_or_default())).collect()
-}
-
-/// Some Secret of the pod has, or may have, that file.
-fn is_mounted(case: &Case, path: &str) {
-    let (_, pod) = &case.pods()[0];
-    let volume =
-        list(pod, "volumes").iter().find(|volume| volume["name"] == "secrets").expect("a volume of secrets");
-    let name = path.strip_prefix(SECRETS).expect("a path of a secret");
-    let fits = |source: &serde_json::Value| {
-        let items = list(&source["secret"], "items");
-        items.is_empty() || items.iter().any(|item| item["path"] == name)
+fn of_source(case: &Case, source: &Value) -> Vec<(String, Vec<u8>)> {
+    let (kind, field, from) = match (&source["configMap"], &source["secret"]) {
+        (Value::Null, Value::Null) => return Vec::new(),
+        (Value::Null, secret) => ("Secret", "stringData", secret),
+        (map, _) => ("ConfigMap", "data", map),
     };
-    assert!(list(&volume["projected"], "sources").iter().any(fits), "{}: nothing mounts {path}", case.name);
+    let name = if from["name"].is_null() { text(from, "secretName") } else { text(from, "name") };
+    let own = case.of(kind).find(|object| object["metadata"]["name"] == name);
+    let mut keys: Vec<(String, Vec<u8>)> = match own {
+        Some(object) => {
+            let data = object[field].as_object().expect("its keys");
+            data.iter()
+                .map(|(key, of)| (key.clone(), of.as_str().expect("a text").as_bytes().to_vec()))
+                .collect()
+        }
+        None => {
+            let others = OTHERS.iter().find(|(other, _)| *other == name);
+            let (_, keys) = others.unwrap_or_else(|| panic!("{}: nobody makes {kind} {name}", case.name));
+            keys.iter().map(|key| ((*key).to_owned(), content(key))).collect()
+        }
+    };
+    let items = list(from, "items");
+    if items.is_empty() {
+        return keys;
+    }
+    let take = |item: &Value| {
+        let at = keys.iter().position(|(key, _)| *key == text(item, "key"));
+        // The pod would not start.
+        let at = at.unwrap_or_else(|| panic!("{}: {kind} {name} has no {}", case.name, item["key"]));
+        (text(item, "path").to_owned(), std::mem::take(&mut keys[at].1))
+    };
+    items.iter().map(take).collect()
 }

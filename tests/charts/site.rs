@@ -91,6 +91,32 @@ fn case(name: &str) -> &'static Case {
 }
 
 #[test]
+fn what_the_chart_knows_lies_over_the_configuration() {
+    let cases = [
+        ("minimal", "listen: 0.0.0.0:9725\nsite: lisbon\nversion: 1\n"),
+        ("ipv6", "listen: '[::]:9725'\n"),
+        ("no-operator", "listen: 0.0.0.0:9100\n"),
+        ("everything", "sign: /run/secrets/mailprobe/fleet-key\n"),
+        ("everything", "accept:\n  - /run/secrets/mailprobe/fleet-key-fleet-key-before\n"),
+        ("everything", "site_labels:\n  page: \"true\"\n  region: emea\n"),
+        ("everything", "reference:\n  dns: tcp://10.1.0.1:53\n  web: https://www.example.com/\n"),
+        ("everything", "web_config_file: /etc/mailprobe-web/web.yml\n"),
+        ("existing", "site_labels:\n  page: \"false\"\n"),
+        (
+            "proxy",
+            "  house:\n    proxy:\n      no_proxy:\n      - .corp.example.com\n      password_file: /run/secrets/mailprobe/proxy\n      url: http://proxy.example.com:3128\n      username: probe\n",
+        ),
+        // It has a proxy of its own.
+        ("proxy", "  other:\n    tls:\n      ca_file: /etc/mailprobe-ca/ca.crt\n"),
+    ];
+    for (name, words) in cases {
+        let maps: Vec<_> =
+            case(name).of("ConfigMap").filter_map(|map| map["data"]["site.yaml"].as_str()).collect();
+        assert!(maps[0].contains(words), "{name}: {words}\n{}", maps[0]);
+    }
+}
+
+#[test]
 fn one_probe_or_shards_run_as_they_should() {
     for case in of_site() {
         let workload = case.workload();

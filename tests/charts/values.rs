@@ -122,6 +122,15 @@ fn schemas_list_the_keys_that_values_have_and_no_others() {
 }
 
 #[test]
+fn charts_and_program_are_of_one_version() {
+    for name in CHARTS {
+        let chart = ask(&json!({ "ask": "read", "file": chart(name).join("Chart.yaml") }))[0].clone();
+        let version = json!(mailprobe::app::VERSION);
+        assert_eq!([&chart["version"], &chart["appVersion"]], [&version, &version], "{name}");
+    }
+}
+
+#[test]
 fn yaml_that_is_no_template_is_clean() {
     let output = Command::new("yamllint")
         .args(["--strict", "--config-file", "tests/charts/yamllint.yaml", "charts", "examples"])

@@ -34,7 +34,7 @@ pub(super) fn page() -> String {
 
 const INTRO: &str = "# Configuration
 
-`mailprobe config check` accepts or refuses a configuration, `config show` prints what runs and what it costs, and `config schema` prints a JSON Schema for editors.
+`mailprobe config check` accepts or refuses a configuration, `config show` prints what runs and what it costs, `config show --hosts` whom the probe will contact, and `config schema` prints a JSON Schema for editors.
 A refusal names file, place, what was found and what is expected; all refusals are shown, not the first.
 
 ## Layers
