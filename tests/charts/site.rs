@@ -1,9 +1,11 @@
 //! The chart of a site: what its values become.
 
+use std::collections::BTreeSet;
+
 use mailprobe_tests::Probe;
 use serde_json::{Value, json};
 
-use crate::helm::{self, Case, ask, list, of_site, text};
+use crate::helm::{self, Case, ask, list, of_monitoring, of_site, text};
 use crate::pod::Files;
 
 #[test]
@@ -179,8 +181,10 @@ fn helms_test_asks_the_probe_whether_the_configuration_is_right_and_no_server() 
         for pod in pods {
             assert_eq!(pod["metadata"]["annotations"]["helm.sh/hook"], "test");
             let container = &pod["spec"]["containers"][0];
-            assert_eq!(container["args"].as_array().expect("arguments")[..2], ["config", "check"]);
             let of_workload = &case.workload()["spec"]["template"]["spec"]["containers"][0];
+            let arguments = list(container, "args");
+            assert_eq!(arguments[..2], ["config", "check"]);
+            assert_eq!(arguments[2..], list(of_workload, "args")[1..]);
             assert_eq!(container["image"], of_workload["image"]);
             assert_eq!(container["volumeMounts"], of_workload["volumeMounts"]);
             // No Service sends scrapes to it, and no policy of the probe is its own.
@@ -205,6 +209,24 @@ fn a_shard_without_checks_is_ready_and_says_so() {
         empty += usize::from(says_so);
     }
     assert_eq!(empty, 1);
+}
+
+#[test]
+fn every_file_of_values_installs_on_the_stand_in() {
+    for (name, cases) in [("mailprobe", of_site()), ("mailprobe-monitoring", of_monitoring())] {
+        let steps: Vec<_> = cases.iter().map(|case| json!({ "values": case.values })).collect();
+        let states = ask(&json!({ "ask": "install", "chart": helm::chart(name), "steps": steps }));
+        for (case, state) in cases.iter().zip(states.as_array().expect("states")) {
+            assert_eq!(state["status"], "deployed", "{}", case.name);
+            // What another file had before is gone, and hooks are no part of it.
+            let is_hook = |object: &&Value| !object["metadata"]["annotations"]["helm.sh/hook"].is_null();
+            let names = |objects: &mut dyn Iterator<Item = &Value>| -> BTreeSet<String> {
+                objects.map(|of| format!("{} {}", of["kind"], of["metadata"]["name"])).collect()
+            };
+            let expected = names(&mut case.objects.iter().filter(|object| !is_hook(object)));
+            assert_eq!(names(&mut list(state, "objects").iter()), expected, "{}", case.name);
+        }
+    }
 }
 
 #[test]

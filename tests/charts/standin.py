@@ -17,6 +17,8 @@ KINDS = {
     "apps/v1": [("deployments", "Deployment"), ("statefulsets", "StatefulSet")],
     "policy/v1": [("poddisruptionbudgets", "PodDisruptionBudget")],
     "networking.k8s.io/v1": [("networkpolicies", "NetworkPolicy")],
+    "cilium.io/v2": [("ciliumnetworkpolicies", "CiliumNetworkPolicy")],
+    "monitoring.coreos.com/v1alpha1": [("alertmanagerconfigs", "AlertmanagerConfig")],
     "monitoring.coreos.com/v1": [("podmonitors", "PodMonitor"), ("prometheusrules", "PrometheusRule"), ("servicemonitors", "ServiceMonitor")],
 }
 VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
@@ -53,14 +55,17 @@ class Handler(BaseHTTPRequestHandler):
         return yaml.safe_load(self.rfile.read(int(self.headers.get("content-length", 0))) or b"null")
 
     def discovery(self, path):
-        groups = sorted({version.split("/")[0] for version in KINDS if "/" in version})
+        groups = {}
+        for known in sorted(version for version in KINDS if "/" in version):
+            group, version = known.split("/")
+            groups.setdefault(group, []).append({"groupVersion": known, "version": version})
         if path == "/version":
             return {"major": "1", "minor": "36", "gitVersion": "v1.36.0"}
         if path == "/api":
             return {"kind": "APIVersions", "versions": ["v1"]}
         if path == "/apis":
-            version = lambda group: {"groupVersion": f"{group}/v1", "version": "v1"}
-            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [{"name": group, "versions": [version(group)], "preferredVersion": version(group)} for group in groups]}
+            each = [{"name": group, "versions": versions, "preferredVersion": versions[0]} for group, versions in groups.items()]
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": each}
         known = KINDS.get(path.removeprefix("/apis/").removeprefix("/api/"))
         resources = [{"name": name, "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": VERBS} for name, kind in known or []]
         return known and {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": path.split("/", 2)[2], "resources": resources}
