@@ -17,7 +17,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -116,7 +116,8 @@ async fn metrics(From(serving): From<Serving>) -> Response {
         tokio::task::yield_now().await;
         encoding.next().map(|piece| (Ok::<_, Infallible>(piece), encoding))
     });
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], Body::from_stream(pieces)).into_response()
+    // Whoever packs it asks once more after the end.
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], Body::from_stream(pieces.fuse())).into_response()
 }
 
 async fn checks(From(serving): From<Serving>) -> Response {

@@ -96,6 +96,7 @@ async fn a_scrape_is_packed_for_whoever_takes_it() {
     stream.read_to_end(&mut packed).await.unwrap();
     let head = String::from_utf8_lossy(&packed).into_owned();
     assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept-encoding"), "{head}");
+    assert!(packed.ends_with(b"\r\n0\r\n\r\n"), "it is whole");
     let plain = server.get("/metrics").await;
     assert!(!plain.contains("content-encoding"));
     assert!(packed.len() * 3 < plain.len(), "{} of {}", packed.len(), plain.len());
