@@ -87,10 +87,13 @@ const LANES: &[(&str, &str)] = &[
     ("site:mailprobe_silent:group", "site:mailprobe_expected:group unless site:mailprobe_up:group"),
     (
         "site:mailprobe_page:group",
-        "group by (site) (mailprobe_site_expected{page=\"true\"} or last_over_time(mailprobe_site_info{page=\"true\"}[1d]))\n  unless group by (site) (mailprobe_site_info{page!=\"true\"})",
+        "group by (site) (mailprobe_site_expected{page=\"true\"} or last_over_time(mailprobe_site_info{page=\"true\"}[1d]))\n  unless group by (site) (mailprobe_site_info{page!=\"true\",page!=\"\"})",
     ),
-    // How many sites an alert about several takes: two, or the only one.
-    ("fleet:mailprobe_several_sites:count", "clamp_max(count(site:mailprobe_expected:group), 2)"),
+    // How many sites an alert about several takes: two, or the only one that says something.
+    (
+        "fleet:mailprobe_several_sites:count",
+        "clamp_max(count(site:mailprobe_expected:group and site:mailprobe_up:group), 2)",
+    ),
     // How long a lane has failed, by its own runs; since when, by the probe's own clock.
     (
         "lane:mailprobe_failing_seconds:max",
@@ -129,7 +132,7 @@ const LANES: &[(&str, &str)] = &[
     // Not the mail service: everything fails on the network there, and what is not mail too.
     (
         "site:mailprobe_network_since:max",
-        "max by (site) (\n  lane:mailprobe_failing_since:max\n  and lane:mailprobe_down:max >= [[site_runs]]\n  and on (@lane@) lane:mailprobe_failing:max{cause=\"network\"}\n)",
+        "max by (site) (\n  lane:mailprobe_failing_since:max\n  and lane:mailprobe_down:max >= [[fleet_runs]]\n  and on (@lane@) lane:mailprobe_failing:max{cause=\"network\"}\n)",
     ),
     (
         "site:mailprobe_cut_off:group",
@@ -148,10 +151,15 @@ const LANES: &[(&str, &str)] = &[
         "lane:mailprobe_bad:bool",
         "(\n  group by (@lane@) (lane:mailprobe_down:max)\n  or lane:mailprobe_flaky:group\n  or lane:mailprobe_failed_runs:max * 0\n)\nunless lane:mailprobe_excused:group\nunless on (site) site:mailprobe_cut_off:group",
     ),
+    // An endpoint is down when all of its addresses are; EndpointPartlyDown tells of some.
+    (
+        "lane:mailprobe_partly_down:group",
+        "group by (@lane@) (\n  lane:mailprobe_bad:bool{kind=\"endpoint\"} == 1\n  and on (site, mail_service, protocol) (\n    place:mailprobe_addresses_failing:max > 0 < place:mailprobe_addresses:max\n  )\n)",
+    ),
     // Classic Outlook's protocols, and what shows that the mailboxes behind them are well.
     (
         "lane:mailprobe_classic:bool",
-        "lane:mailprobe_bad:bool{kind=~\"@daily@\",protocol=~\"@classic@\"}\n  unless group by (@lane@) (lane:mailprobe_failing:max{cause=\"client\"})",
+        "lane:mailprobe_bad:bool{kind=~\"@daily@\",protocol=~\"@classic@\"}\n  unless group by (@lane@) (lane:mailprobe_failing:max{cause=\"client\"})\n  unless on (@lane@) lane:mailprobe_partly_down:group",
     ),
     ("site_service:mailprobe_classic_bad:max", "max by (site, mail_service) (lane:mailprobe_classic:bool)"),
     (
@@ -179,19 +187,28 @@ const LANES: &[(&str, &str)] = &[
         "service:mailprobe_classic_outage:count",
         "count by (mail_service) (\n  site_service:mailprobe_classic_alone:group\n  unless on (site, mail_service) site_service:mailprobe_control_bad:group\n)\n>= on (mail_service) clamp_min(\n  [[degraded_share]] * count by (mail_service) (site_service:mailprobe_classic_bad:max),\n  scalar(fleet:mailprobe_several_sites:count)\n)",
     ),
-    // Signing in, by whatever protocol.
+    // Signing in, by whatever protocol: at least half of what was told lately, since a server that is down says that too.
     (
         "lane:mailprobe_not_signed_in:group",
-        "group by (@lane@) (\n  lane:mailprobe_bad:bool == 1\n  and on (@lane@) max_over_time(lane:mailprobe_failing:max{cause=\"authentication\"}[10m])\n)",
+        "group by (@lane@) (\n  lane:mailprobe_bad:bool == 1\n  and on (@lane@) (\n    sum by (@lane@) (count_over_time(lane:mailprobe_failing:max{cause=\"authentication\"}[10m]))\n    >= 0.5 * sum by (@lane@) (count_over_time(lane:mailprobe_failing:max[10m]))\n  )\n)",
     ),
     (
         "service:mailprobe_sign_in_outage:count",
         "(\n  count by (mail_service) (group by (site, mail_service, mailbox) (lane:mailprobe_not_signed_in:group{mailbox!=\"\"}))\n  >= on (mail_service) clamp_min(\n    [[degraded_share]] * count by (mail_service) (group by (site, mail_service, mailbox) (lane:mailprobe_bad:bool{mailbox!=\"\"})),\n    [[degraded_count]]\n  )\n)\nand on (mail_service) count by (mail_service) (group by (site, mail_service) (lane:mailprobe_not_signed_in:group))\n  >= scalar(fleet:mailprobe_several_sites:count)",
     ),
+    (
+        "lane:mailprobe_signed_out:group",
+        "lane:mailprobe_not_signed_in:group and on (mail_service) service:mailprobe_sign_in_outage:count",
+    ),
+    // Classic Outlook's lanes where they fail and what they are compared with is well.
+    (
+        "lane:mailprobe_classic_told:group",
+        "group by (@lane@) (\n  lane:mailprobe_classic:bool\n  and on (site, mail_service) (\n    site_service:mailprobe_classic_alone:group\n    unless on (site, mail_service) site_service:mailprobe_control_bad:group\n  )\n  and on (mail_service) max_over_time(service:mailprobe_classic_outage:count[10m])\n)",
+    ),
     // What is left for the alerts on sorts of work: an outage that has a name of its own is not told twice.
     (
         "lane:mailprobe_work:bool",
-        "lane:mailprobe_bad:bool{kind=~\"@daily@\"}\n  unless (lane:mailprobe_bad:bool{protocol=~\"@classic@\"} and on (mail_service) service:mailprobe_classic_outage:count)\n  unless (lane:mailprobe_not_signed_in:group and on (mail_service) service:mailprobe_sign_in_outage:count)",
+        "lane:mailprobe_bad:bool{kind=~\"@daily@\"}\n  unless on (@lane@) lane:mailprobe_classic_told:group\n  unless on (@lane@) lane:mailprobe_signed_out:group\n  unless on (@lane@) lane:mailprobe_partly_down:group",
     ),
     // Where people could go meanwhile.
     (
@@ -337,10 +354,8 @@ fn promises() -> Vec<Record> {
             ),
         };
         all.push((format!("promise:mailprobe_bad_events:sum{window}"), format!("round({events} * 300)")));
-        if ["5m", "30m"].contains(&window) {
-            let count = format!("count by (kind, mail_service, protocol) ({sites} > 0)");
-            all.push((format!("promise:mailprobe_bad_sites:count{window}"), count));
-        }
+        let count = format!("count by (kind, mail_service, protocol) ({sites} > 0)");
+        all.push((format!("promise:mailprobe_bad_sites:count{window}"), count));
     }
     all.into_iter().map(|(name, expr)| Record { name, expr }).collect()
 }

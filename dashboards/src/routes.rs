@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mailprobe::catalogue::Kind;
 
-use crate::alert::{Alert, full};
+use crate::alert::{Alert, Area, full};
 use crate::words;
 
 /// The labels by which one alert silences another: those that both have.
@@ -13,37 +13,46 @@ pub fn equal(source: &Alert, target: &Alert) -> Vec<&'static str> {
 }
 
 /// Who silences only a part of what its labels fit, and which.
-pub fn narrowed(source: &Alert, target: &Alert) -> Option<(&'static str, String)> {
-    let kind = match source.name {
-        "ClassicOutlookOutage" => return Some(("protocol", words::classic())),
-        "MailLost" | "MailDelayed" | "ReceiveFailing" => Kind::Roundtrip,
-        "CalendarFailing" | "CalendarStale" => Kind::Calendar,
+pub fn narrowed(source: &str) -> Option<(&'static str, String)> {
+    (source == "ClassicOutlookOutage").then(|| ("protocol", words::classic()))
+}
+
+/// Kinds of work that people feel in what the target tells of, for outages that are told by kind.
+pub fn kinds(source: &Alert, target: &Alert) -> Option<String> {
+    let is_told = source.labels.contains(&"kind") && !target.labels.contains(&"kind");
+    let of = match target.area {
+        Area::Site | Area::Mail => &[Kind::Roundtrip, Kind::Login, Kind::Endpoint][..],
+        Area::Calendar => &[Kind::Calendar, Kind::Meeting, Kind::Login, Kind::Endpoint],
         _ => return None,
     };
-    target.labels.contains(&"kind").then(|| ("kind", kind.name().to_owned()))
+    is_told.then(|| of.iter().map(|kind| kind.name()).collect::<Vec<_>>().join("|"))
 }
+
+/// Where the source stands in the table, the labels that are equal, and its kinds.
+type Rule<'a> = (usize, Vec<&'a str>, Option<String>);
 
 /// `alertmanager.yml`.
 pub fn file(table: &[Alert]) -> String {
     let mut out = crate::MADE.to_owned() + HEAD + "inhibit_rules:\n";
-    let mut rules: BTreeMap<(usize, Vec<&str>, Option<_>), Vec<String>> = BTreeMap::new();
+    let mut rules: BTreeMap<Rule<'_>, Vec<String>> = BTreeMap::new();
     for target in table {
         for name in target.silenced_by {
             let Some(at) = table.iter().position(|alert| alert.name == *name) else { continue };
             let source = &table[at];
-            let key = (at, equal(source, target), narrowed(source, target));
+            let key = (at, equal(source, target), kinds(source, target));
             rules.entry(key).or_default().push(target.full());
         }
     }
-    for ((at, equal, narrowed), targets) in rules {
+    for ((at, equal, kinds), targets) in rules {
         let source = table[at].name;
         let mut matchers = vec![format!("alertname=~\"{}\"", targets.join("|"))];
-        if let Some((label, values)) = narrowed {
+        if let Some((label, values)) = narrowed(source) {
             matchers.push(format!("{label}=~\"{values}\""));
         }
         let matchers: Vec<_> = matchers.iter().map(|matcher| format!("'{matcher}'")).collect();
+        let kinds = kinds.map(|kinds| format!(", 'kind=~\"{kinds}\"'")).unwrap_or_default();
         out += &format!(
-            "  - source_matchers: ['alertname=\"{}\"']\n    target_matchers: [{}]\n    equal: [{}]\n",
+            "  - source_matchers: ['alertname=\"{}\"'{kinds}]\n    target_matchers: [{}]\n    equal: [{}]\n",
             full(source),
             matchers.join(", "),
             equal.join(", ")

@@ -68,7 +68,7 @@ impl Selector {
             matchers.push(alert.about.to_owned());
         }
         let values = labels.iter().map(|name| format!(" $labels.{name}")).collect();
-        let window = match (alert.area, alert.about.contains("reason")) {
+        let window = match (alert.area, ["reason", "cause"].iter().any(|label| alert.about.contains(label))) {
             (Area::Promise, _) => Some("6h"),
             (_, true) => Some("10m"),
             _ => None,
@@ -110,11 +110,29 @@ fn names(label: &str, most: usize) -> String {
     )
 }
 
+/// It is about lanes of many sites.
+fn is_fleet(alert: &Alert) -> bool {
+    alert.area == Area::Fleet && !alert.labels.contains(&"site")
+}
+
+/// Protocols by which enough lanes fail to be a fleet's matter.
+fn hit(of: &Selector) -> String {
+    format!("avg by (protocol) (lane:mailprobe_bad:bool{{{}}}) >= [[degraded_share]]", of.with(""))
+}
+
 fn lead(alert: &Alert) -> String {
     let of = Selector::new(alert, &[], true);
     // A lane that fails now and then may be well at this moment.
-    let failing = of.lately(of.window.unwrap_or("10m"));
-    let query = of.ask(&format!("sort_desc(count by (reason, outlook_code) ({failing}))"), 1);
+    let mut failing = of.lately(of.window.unwrap_or("10m"));
+    let mut times = 1;
+    if is_fleet(alert) {
+        failing += &format!(
+            " and on (@lane@) lane:mailprobe_bad:bool{{{}}} == 1",
+            Selector::new(alert, &[], false).with("")
+        );
+        times = 2;
+    }
+    let query = of.ask(&format!("sort_desc(count by (reason, outlook_code) ({failing}))"), times);
     format!(
         "{{{{ with {query} }}}}{{{{ with first . }}}}Leading reason: {{{{ .Labels.reason }}}}\
          {{{{ with .Labels.outlook_code }}}} (Outlook shows {{{{ . }}}}){{{{ end }}}}.{{{{ end }}}}\
@@ -124,7 +142,13 @@ fn lead(alert: &Alert) -> String {
 
 fn fails(alert: &Alert) -> String {
     let of = Selector::new(alert, &["protocol"], true);
-    let query = of.ask(&format!("group by (protocol) ({})", of.failing()), 1);
+    let query = match is_fleet(alert) {
+        true => {
+            let hit = hit(&of);
+            of.ask(&format!("{hit} or on () group by (protocol) ({})", of.failing()), 2)
+        }
+        false => of.ask(&format!("group by (protocol) ({})", of.failing()), 1),
+    };
     let list = names("protocol", 9);
     format!(
         "Fails: {{{{ with {query} | sortByLabel \"protocol\" }}}}{list}{{{{ else }}}}nothing at this moment{{{{ end }}}}."
@@ -134,12 +158,23 @@ fn fails(alert: &Alert) -> String {
 fn works(alert: &Alert) -> String {
     let of = Selector::new(alert, &["protocol", "kind", "role", "mailbox"], false);
     let lanes = of.with("kind=~\"@daily@\"");
-    let query = of.ask(
-        &format!(
-            "group by (protocol) (lane:mailprobe_failed_runs:max{{{lanes}}} == 0) unless group by (protocol) (lane:mailprobe_failed_runs:max{{{lanes}}} > 0)"
+    let query = match is_fleet(alert) {
+        // What fails at a site or two works for people all the same.
+        true => {
+            let about = Selector::new(alert, &["protocol"], true);
+            let values = format!("{}{}", of.values, about.values);
+            format!(
+                "printf `avg by (protocol) (lane:mailprobe_bad:bool{{{lanes}}}) < [[degraded_share]] unless {}`{values} | query",
+                hit(&about)
+            )
+        }
+        false => of.ask(
+            &format!(
+                "group by (protocol) (lane:mailprobe_failed_runs:max{{{lanes}}} == 0) unless group by (protocol) (lane:mailprobe_failed_runs:max{{{lanes}}} > 0)"
+            ),
+            2,
         ),
-        2,
-    );
+    };
     let list = names("protocol", 9);
     format!(
         "Still works: {{{{ with {query} | sortByLabel \"protocol\" }}}}{list}{{{{ else }}}}no protocol that is watched{{{{ end }}}}."

@@ -44,8 +44,8 @@ const OUTAGES: &[Case] = &[
         heard: &[("ServiceOutage", "Leading reason: message_late")],
     },
     Case {
-        name: "messages are lost",
-        breaks: |fleet| fleet.fault(SITES, Protocol::Smtp, Fault::LoseEvery(7)),
+        name: "messages of one site are lost",
+        breaks: |fleet| fleet.fault(ONE, Protocol::Smtp, Fault::LoseEvery(7)),
         heard: &[("MailLost", "not there after lost_after")],
     },
     Case {

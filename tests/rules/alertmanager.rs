@@ -145,15 +145,13 @@ fn pair(source: &Alert, target: &Alert) -> Vec<Posted> {
     let what = format!("{} beside {}", target.name, source.name);
     let other = format!("{own}-other");
     let silenced = target.silenced_by.contains(&source.name);
-    let narrowed = routes::narrowed(source, target);
-    let narrow = narrowed.as_ref().map(|(label, any)| (*label, any.split('|').next().unwrap_or_default()));
-    let mut all =
-        vec![Posted { alert: firing(target, &own, narrow.as_slice()), silenced, what: what.clone() }];
-    let differ = routes::equal(source, target).into_iter();
-    for label in differ.chain(narrow.map(|(label, _)| label)) {
+    let narrow = routes::narrowed(source.name).map(|(label, _)| label);
+    let same: &[_] = if narrow.is_some() { &[("protocol", "ews")] } else { &[] };
+    let mut all = vec![Posted { alert: firing(target, &own, same), silenced, what: what.clone() }];
+    for label in routes::equal(source, target).into_iter().chain(narrow) {
         if target.labels.contains(&label) {
             let mut values = vec![(label, &*other)];
-            values.extend(narrow);
+            values.extend(same);
             let what = format!("{what}, another {label}");
             all.push(Posted { alert: firing(target, &own, &values), silenced: false, what });
         }
@@ -172,7 +170,9 @@ fn an_alert_silences_what_the_table_says_and_nothing_else() {
         let targets = table.iter().filter(|target| target.name != source.name && !target.labels.is_empty());
         for target in targets {
             let own = format!("{}-{}", source.name, target.name);
-            let alert = firing(source, &own, &[]);
+            let kinds = routes::kinds(source, target);
+            let kind = kinds.as_ref().and_then(|kinds| kinds.split('|').next()).map(|kind| ("kind", kind));
+            let alert = firing(source, &own, kind.as_slice());
             posted.push((alert, None));
             posted
                 .extend(pair(source, target).into_iter().map(|of| (of.alert, Some((of.silenced, of.what)))));

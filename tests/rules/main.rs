@@ -206,7 +206,7 @@ fn what_silences_is_an_alert_that_fits() {
             let source = source.unwrap_or_else(|| panic!("{}: {name} is no alert", target.name));
             let equal = routes::equal(source, target);
             assert!(!equal.is_empty() || *name == "FleetBlind", "{name} silences all of {}", target.name);
-            if let Some((label, _)) = routes::narrowed(source, target) {
+            if let Some((label, _)) = routes::narrowed(name) {
                 assert!(
                     target.labels.contains(&label),
                     "{} has no {label}, and {name} asks for it",

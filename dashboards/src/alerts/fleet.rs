@@ -38,7 +38,7 @@ and work:mailprobe_sites_hit:count >= scalar(fleet:mailprobe_several_sites:count
 
 fn degraded() -> Alert {
     Alert {
-        when: "the same at 5 % of the judged sites or for 5 % of the mailboxes, three at least, at two sites or more (or the only one)",
+        when: "one sort of work in a mail service fails at 5 % of the judged sites or for 5 % of the mailboxes, three at least, at two sites or more (or the only one)",
         silenced_by: &["ServiceOutage"],
         summary: "{{ $labels.mail_service }}: @work@ fails for a part of the people.",
         description: "@reach@ @lead@ @fails@ @works@@shared@".to_owned(),

@@ -23,7 +23,6 @@ const PER_SITE: &[&str] = &[
     "ServiceOutage",
     "ServiceDegraded",
     "ClassicOutlookOutage",
-    "SignInOutage",
     "SiteCutOff",
     "SiteSilent",
     "ServiceUnreachableFromSite",
@@ -51,9 +50,11 @@ fn ticket(name: &'static str, area: Area, labels: &'static [&'static str], expr:
     }
 }
 
-/// Lanes that fail in a row, or every other time.
+/// Lanes that fail in a row, or every other time, but for those of which SignInOutage tells.
 fn failing(lanes: &str, runs: &str) -> String {
-    format!("lane:mailprobe_down:max{{{lanes}}} >= [[{runs}]] or lane:mailprobe_flaky:group{{{lanes}}}")
+    format!(
+        "(lane:mailprobe_down:max{{{lanes}}} >= [[{runs}]] or lane:mailprobe_flaky:group{{{lanes}}})\n  unless on (@lane@) lane:mailprobe_signed_out:group"
+    )
 }
 
 /// Lanes for which that reason was told lately, whatever is told now.

@@ -92,6 +92,25 @@ fn outage_more() -> Vec<Case> {
         four("a sign-in outage has a name")
             .lanes(views(FOUR, "imap").into_iter().map(|lane| lane.runs(".....z")))
             .quiet(&[10, 14]),
+        four("a server that is down says now and then that nobody can be signed in")
+            .lanes(views(FOUR, "imap").into_iter().map(|lane| lane.runs(".....ttttttattttttatttttta")))
+            .fires(12, &[ROUNDTRIP_VIEW])
+            .fires(24, &[ROUNDTRIP_VIEW]),
+        partly("one address of two is down", 1).quiet(&[10, 14]),
+        partly("both addresses are down", 2)
+            .fires(12, &["mail_service=\"hq\",kind=\"endpoint\",role=\"check\""]),
+        Case::new("EWS alone at two sites, all at the others")
+            .sites(EIGHT, "")
+            .lanes(views(EIGHT, "ews").into_iter().map(|lane| lane.runs(".....t")))
+            .lanes(logins(&["s1", "s2"], "owa"))
+            .lanes(views(&EIGHT[2..], "imap").into_iter().map(|lane| lane.runs(".....t")))
+            .fires(12, &[ROUNDTRIP_VIEW]),
+        Case::new("one site of two says nothing")
+            .sites(&["s1"], "")
+            .series("mailprobe_site_expected{site=\"s1\"}", "1x*")
+            .series("mailprobe_site_expected{site=\"s2\"}", "1x*")
+            .lanes(hit(&["s1"]))
+            .fires(12, &[ROUNDTRIP_VIEW]),
         four("what fails beside the signing in")
             .lanes(logins(FOUR, "imap").into_iter().map(|lane| lane.runs(".....z")))
             .lanes(hit(FOUR))
@@ -103,6 +122,16 @@ fn outage_more() -> Vec<Case> {
             .series("mailprobe_reference_up{site=\"s2\",target=\"dns\"}", "0x*")
             .quiet(&[10, 14]),
     ]
+}
+
+/// Endpoints of two addresses, so many of which are down, at all sites.
+fn partly(name: &str, down: u32) -> Case {
+    FOUR.iter().fold(Case::new(name).sites(FOUR, ""), |case, site| {
+        let place = format!("site=\"{site}\",mail_service=\"hq\",protocol=\"imap\",pod=\"a\"");
+        case.lane(lane(site, "endpoint", "check", "imap").runs(".....t"))
+            .series(&format!("mailprobe_endpoint_addresses{{{place}}}"), "2x*")
+            .series(&format!("mailprobe_endpoint_addresses_failing{{{place}}}"), &format!("{down}x*"))
+    })
 }
 
 fn degraded() -> Standard {
@@ -230,6 +259,9 @@ fn sign_in_more() -> Vec<Case> {
         .collect();
     vec![
         four("another cause").lanes(hit(logins(FOUR, "imap"), ".....t")).quiet(&[10, 14]),
+        four("a server that is down says so now and then")
+            .lanes(hit(logins(FOUR, "imap"), ".....ttttttattttttatttttta"))
+            .quiet(&[12, 18, 24]),
         four("two mailboxes").lanes(hit(logins(&["s1", "s2"], "imap"), ".....az")).quiet(&[10, 14]),
         four("three mailboxes of one site").lanes(hit(one, ".....az")).quiet(&[10, 14]),
     ]

@@ -8,13 +8,13 @@ pub(super) fn of(alert: &str) -> Option<Vec<Case>> {
     Some(match alert {
         "PromiseBurningFast" => [
             fast(),
-            pairs(&[("1h", "5m", "0.0721", "0.072"), ("6h", "30m", "0.0301", "0.03")], true),
+            pairs(&[("1h", "5m", "0.0721", "0.072"), ("6h", "30m", "0.0301", "0.03")]),
             windows(&["5m", "1h", "30m", "6h"]),
         ]
         .concat_cases(),
         "PromiseBurningSlow" => [
             slow(),
-            pairs(&[("1d", "2h", "0.0151", "0.015"), ("3d", "6h", "0.0051", "0.005")], false),
+            pairs(&[("1d", "2h", "0.0151", "0.015"), ("3d", "6h", "0.0051", "0.005")]),
             windows(&["2h", "1d", "6h", "3d"]),
         ]
         .concat_cases(),
@@ -64,17 +64,15 @@ fn fast() -> Vec<Case> {
 }
 
 /// Each pair of windows by itself: all of its conditions, and then all but one.
-fn pairs(pairs: &[(&str, &str, &str, &str)], page: bool) -> Vec<Case> {
+fn pairs(pairs: &[(&str, &str, &str, &str)]) -> Vec<Case> {
     let mut cases = Vec::new();
     for (long, short, more, factor) in pairs {
-        let mut all = vec![
+        let all = [
             (format!("bad:ratio{long}"), (*more).to_owned(), (*factor).to_owned()),
             (format!("bad:ratio{short}"), (*more).to_owned(), (*factor).to_owned()),
             (format!("bad_events:sum{short}"), "5".to_owned(), "4".to_owned()),
+            (format!("bad_sites:count{short}"), "2".to_owned(), "1".to_owned()),
         ];
-        if page {
-            all.push((format!("bad_sites:count{short}"), "2".to_owned(), "1".to_owned()));
-        }
         let with = |name: String, low: Option<usize>| {
             all.iter().enumerate().fold(Case::new(&name), |case, (at, (of, enough, less))| {
                 let value = if low == Some(at) { less } else { enough };
@@ -113,7 +111,7 @@ fn windows(of: &[&str]) -> Vec<Case> {
     for (window, tens) in events.into_iter().filter(|(window, _)| short.contains(&window)) {
         case = case.value(119, &format!("promise:mailprobe_bad_events:sum{window} / 10"), MAIL, tens);
     }
-    for window in ["5m", "30m"].iter().filter(|window| of.contains(window)) {
+    for window in short {
         case = case.value(119, &format!("promise:mailprobe_bad_sites:count{window}"), MAIL, 2);
     }
     vec![case]
@@ -128,6 +126,10 @@ fn slow() -> Vec<Case> {
         case("calendars")
             .lanes(views("calendar", "ews", SITES, &now_and_then.replace('l', "k")))
             .fires(135, &["kind=\"calendar\",mail_service=\"hq\",protocol=\"ews\""]),
+        case("at one site")
+            .lanes(views("roundtrip", "imap", &["s1"], &now_and_then))
+            .lanes(views("roundtrip", "imap", &["s2"], "."))
+            .quiet(&[30, 135]),
         case("one blip").lanes(mail("..........l.")).quiet(&[15, 40]),
         case("a switchover of 90 s").lanes(mail("..........ll.")).quiet(&[15, 40]),
         case("a policy").lanes(mail("..........p")).quiet(&[40, 60]),

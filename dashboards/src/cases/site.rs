@@ -2,7 +2,7 @@
 
 use super::Standard;
 use crate::case::Case;
-use crate::scenario::lane;
+use crate::scenario::{Lane, lane};
 
 pub(super) fn of(alert: &str) -> Option<Vec<Case>> {
     Some(match alert {
@@ -10,7 +10,7 @@ pub(super) fn of(alert: &str) -> Option<Vec<Case>> {
         "ServiceUnreachableFromSite" => unreachable(),
         "SiteSilent" => silent(),
         "SendFailing" => [mail("send", "smtp").cases(), no_page()].concat_cases(),
-        "ReceiveFailing" => [mail("view", "imap").cases(), late()].concat_cases(),
+        "ReceiveFailing" => [mail("view", "imap").cases(), late(), signed_out()].concat_cases(),
         _ => return None,
     })
 }
@@ -38,10 +38,22 @@ fn mail(role: &'static str, protocol: &'static str) -> Standard {
     }
 }
 
+fn signed_out() -> Vec<Case> {
+    let sites = &["s1", "s2", "s3"];
+    let views = |runs: &str| sites.map(|site| lane(site, "roundtrip", "view", "imap").runs(runs));
+    vec![Case::new("a sign-in outage has a name").sites(sites, "").lanes(views(".....z")).quiet(&[10, 14])]
+}
+
 fn no_page() -> Vec<Case> {
     let labels = "severity=\"warning\",site=\"s1\",mail_service=\"hq\",protocol=\"smtp\"";
     let case = Case::new("a site that does not page").sites(&["s1"], "page=\"false\"");
-    vec![case.lane(lane("s1", "roundtrip", "send", "smtp").runs(".....t")).fires(14, &[labels])]
+    let failing = || lane("s1", "roundtrip", "send", "smtp").runs(".....t");
+    let listed = Case::new("a site that pages by the list alone")
+        .sites(&["s1"], "region=\"emea\"")
+        .series("mailprobe_site_expected{site=\"s1\",page=\"true\"}", "1x*")
+        .lane(failing())
+        .fires(14, &[&labels.replace("warning", "critical")]);
+    vec![case.lane(failing()).fires(14, &[labels]), listed]
 }
 
 fn late() -> Vec<Case> {
@@ -60,7 +72,7 @@ fn late() -> Vec<Case> {
     ]
 }
 
-fn everything(runs: &str) -> Vec<crate::scenario::Lane> {
+fn everything(runs: &str) -> Vec<Lane> {
     vec![
         lane("s1", "roundtrip", "send", "smtp").runs(runs),
         lane("s1", "login", "check", "imap").runs(runs),
@@ -77,6 +89,11 @@ fn cut_off() -> Vec<Case> {
         |case: Case| case.series("mailprobe_reference_up{site=\"s1\",target=\"dns\",pod=\"a\"}", "1x10 0x*");
     vec![
         down(site("it fires").lanes(everything(".....n"))).quiet(&[4, 6]).fires(13, &[labels]),
+        down(
+            site("slow checks")
+                .lanes(everything("..n").into_iter().map(|lane| Lane { every: lane.every.max(300), ..lane })),
+        )
+        .fires(19, &[labels]),
         site("what is not mail is well")
             .lanes(everything(".....n"))
             .series("mailprobe_reference_up{site=\"s1\",target=\"dns\",pod=\"a\"}", "1x*")
