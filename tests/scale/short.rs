@@ -38,6 +38,8 @@ const EMPTY: &[(&str, &str)] = &[
     ("site_service:mailprobe_unreachable:group", "the network is well"),
     ("site_service:mailprobe_web_bad:group", "the web is well"),
     ("lane:mailprobe_not_signed_in:group", "signing in is well"),
+    ("lane:mailprobe_signed_out:group", "signing in is well"),
+    ("lane:mailprobe_partly_down:group", "no endpoint has an address that fails"),
     ("service:mailprobe_sign_in_outage:count", "signing in is well"),
     ("work:mailprobe_sites_hit:count", "EWS fails alone, which has a name of its own"),
     ("work:mailprobe_sites_down:count", "EWS fails alone, which has a name of its own"),
